@@ -1,0 +1,74 @@
+# Go and make are enough for build, run, test, bench and fuzz. `make help` says
+# what the other targets use beside them; they fetch it when they are run, never
+# before.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO        ?= go
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS   := $(if $(VERSION),-X selvedge/internal/config.version=$(VERSION))
+PACKAGES  ?= ./...
+FUZZTIME  ?= 10s
+BENCHTIME ?= 1s
+
+LINT_VERSION := v2.15.0
+LINT         := .bin/golangci-lint-$(LINT_VERSION)
+VULN_VERSION := v1.1.4
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/selvedge.
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/selvedge .
+
+.PHONY: run
+run: build ## Build, then run the whole thing on this machine: bin/selvedge dev.
+	bin/selvedge dev
+
+.PHONY: test
+test: ## Run every test with the race detector, in random order. A skipped test is a failure. Uses a C compiler (race detector).
+	@$(GO) test -race -shuffle=on -json $(PACKAGES) 2>&1 | $(GO) run ./internal/testreport
+
+.PHONY: lint
+lint: $(LINT) ## Check code, formatting, go.mod and JavaScript. Fetches golangci-lint through the Go module proxy; uses node.
+	$(LINT) config verify
+	$(LINT) run $(PACKAGES)
+	$(LINT) fmt --diff
+	$(GO) mod tidy -diff
+	@command -v node >/dev/null || { echo 'make lint: node is missing: install nodejs'; exit 1; }
+	@find . \( -name node_modules -o -name .git \) -prune -o \( -name '*.js' -o -name '*.mjs' \) -print0 | \
+		xargs -0 -r -n 1 sh -c 'echo "node --check $$0" && { case $$0 in *.mjs) node --check "$$0" ;; *) node --check --input-type=module < "$$0" ;; esac; }'
+
+$(LINT):
+	@mkdir -p .bin
+	GOBIN='$(CURDIR)/.bin' $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv .bin/golangci-lint $(LINT)
+
+.PHONY: bench
+bench: ## Run the benchmarks of all packages.
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(PACKAGES)
+
+.PHONY: fuzz
+fuzz: ## Fuzz each target for FUZZTIME (10s).
+	@grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
+			echo "--- $$(dirname "$$file") $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" < /dev/null; \
+		done; \
+	done
+
+.PHONY: test-browser
+test-browser: build ## Drive the demo in a real browser. Uses chromium, node and npm (playwright-core).
+	cd .ci/browser && npm ci --no-audit --no-fund && npm test
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities. Fetches govulncheck and asks vuln.go.dev.
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION) $(PACKAGES)
+
+.PHONY: clean
+clean: ## Remove what was built and fetched into this folder.
+	rm -rf bin .bin .ci/browser/node_modules .ci/browser/screenshots
