@@ -1,0 +1,88 @@
+package wire
+
+// Queries are what an edge asks its upstream, one short stream each.
+
+// QueryKind says what is asked.
+type QueryKind string
+
+// The kinds of queries.
+const (
+	QHello   QueryKind = "hello"   // a user's document, memberships and first rooms
+	QFill    QueryKind = "fill"    // frames of channels after positions
+	QHistory QueryKind = "history" // one page of one channel
+	QMembers QueryKind = "members" // one page of a room's members
+	QRooms   QueryKind = "rooms"   // one page of a user's rooms
+	QGet     QueryKind = "get"     // documents
+	QRoom    QueryKind = "room"    // one room as its members are told of it
+	QPublish QueryKind = "publish" // a client's publish
+)
+
+// Query is one question. T says which fields matter.
+type Query struct {
+	T QueryKind `json:"t"`
+	// Marker is the asker's last interest delta on log P: the answer is not
+	// older than its marker (rule 8). 0 = none.
+	P      LogID  `json:"p,omitempty"`
+	Marker uint64 `json:"marker,omitempty"`
+
+	User   UserID    `json:"user,omitempty"`
+	Room   RoomID    `json:"room,omitempty"`
+	Ch     Channel   `json:"ch,omitempty"`
+	Chs    []Channel `json:"chs,omitempty"`    // fill
+	Afters []Seq     `json:"afters,omitempty"` // fill: one per channel
+	Uptos  []Seq     `json:"uptos,omitempty"`  // fill: one per channel
+	Keys   []string  `json:"keys,omitempty"`   // get: "user:1", "room:x"
+
+	AfterID string `json:"after_id,omitempty"`
+	After   *Seq   `json:"after,omitempty"`
+	Before  *Seq   `json:"before,omitempty"`
+	Limit   int    `json:"limit,omitempty"`
+
+	From  string   `json:"from,omitempty"` // publish
+	MsgID string   `json:"msg_id,omitempty"`
+	Refs  []string `json:"refs,omitempty"`
+	Data  Data     `json:"data,omitempty"`
+}
+
+// Membership is one room of a user, as an edge holds it.
+type Membership struct {
+	Room RoomID `json:"r"`
+	From Seq    `json:"f"` // its member gets every frame after it
+	V    Seq    `json:"v"` // position of the join in the state log
+}
+
+// Answer answers a Query; which fields are set depends on its kind.
+type Answer struct {
+	Err *Error `json:"err,omitempty"` // everything else is then unset
+
+	V           Seq               `json:"v,omitempty"` // state position that it was read at
+	User        *UserInfo         `json:"user,omitempty"`
+	Memberships []Membership      `json:"memberships,omitempty"`
+	Rooms       []RoomInfo        `json:"rooms,omitempty"`
+	RoomsV      Seq               `json:"rooms_v,omitempty"` // position of the user's last join or leave
+	Next        string            `json:"next,omitempty"`
+	Members     []UserID          `json:"members,omitempty"`
+	MemberCount int               `json:"member_count,omitempty"`
+	Objects     map[string]Object `json:"objects,omitempty"`
+	Missing     []string          `json:"missing,omitempty"`
+
+	Fills  []Fill `json:"fills,omitempty"`
+	Frames []Data `json:"frames,omitempty"`
+	Floor  Seq    `json:"floor,omitempty"`
+	Last   Seq    `json:"last,omitempty"`
+
+	P     LogID  `json:"p,omitempty"`
+	Seq   Seq    `json:"seq,omitempty"`
+	Epoch string `json:"epoch,omitempty"`
+}
+
+// Fill is a part of a channel: all its frames in (Floor, Upto], oldest first.
+// Floor may be above what was asked for: ask again for what is below, but not
+// below Gone, where frames are gone.
+type Fill struct {
+	Ch     Channel `json:"ch"`
+	Floor  Seq     `json:"floor"`
+	Upto   Seq     `json:"upto"`
+	Gone   Seq     `json:"gone,omitempty"`
+	Frames []Data  `json:"frames,omitempty"`
+}
