@@ -1,0 +1,318 @@
+package link
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"golang.org/x/sync/errgroup"
+
+	"selvedge/wire"
+	"selvedge/wire/tail"
+)
+
+// Receiver takes what the upstream sends. For one log its methods are called
+// from one goroutine, in the stream's order; different logs come concurrently.
+type Receiver interface {
+	// Records are frames, state records and watermarks; their Keys are not
+	// set. They may be kept.
+	Records(p wire.LogID, records []tail.Record)
+	Marker(p wire.LogID, m Marker)
+	// Gap says that everything up to floor that was not received is gone.
+	Gap(p wire.LogID, floor wire.Seq)
+	Signal(s *wire.Signal)
+}
+
+// DialConfig sets up a Link. It is not modified.
+type DialConfig struct {
+	TLS          *tls.Config // with our certificate, and a check of the peer's
+	Node, Region string      // who we are
+	Receiver     Receiver
+	Status       func() Status // told upstream each second; nil = nothing is
+}
+
+// Link is the side that follows. Its methods are safe for concurrent use.
+type Link struct {
+	// Fixed.
+	cfg     DialConfig
+	conn    *quic.Conn
+	control *quic.Stream
+	Epoch   string
+	Logs    int
+	Ends    []wire.Seq // by log at the time of hello, the state log last
+
+	writing chan struct{} // capacity 1: held while writing to control
+	offset  atomic.Int64  // nanoseconds that the peer's clock is ahead of ours
+	rtt     atomic.Int64  // nanoseconds, of the best recent ping
+}
+
+// Dial connects to an upstream over tr and says hello. Run must follow.
+func Dial(ctx context.Context, tr *quic.Transport, addr net.Addr, cfg DialConfig) (*Link, error) {
+	conn, err := tr.Dial(ctx, addr, withALPN(cfg.TLS), quicConfig())
+	if err != nil {
+		return nil, fmt.Errorf("link to %s: %w", addr, err)
+	}
+	l := &Link{cfg: cfg, conn: conn, writing: make(chan struct{}, 1)}
+	if err := l.hello(ctx); err != nil {
+		_ = conn.CloseWithError(codeProtocol, clipReason(err))
+		return nil, fmt.Errorf("link to %s: %w", addr, err)
+	}
+	return l, nil
+}
+
+func (l *Link) hello(ctx context.Context) error {
+	var err error
+	if l.control, err = l.conn.OpenStreamSync(ctx); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = l.control.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if err := writeMessage(l.control, message{T: tHello, Version: version, Node: l.cfg.Node, Region: l.cfg.Region}); err != nil {
+		return err
+	}
+	var m message
+	if err := readMessage(l.control, &m, 1<<20); err != nil {
+		return fmt.Errorf("read welcome: %w", err)
+	}
+	if m.Err != nil {
+		return fmt.Errorf("%w: %s", ErrRefused, m.Err.Message)
+	}
+	if m.T != tWelcome || m.Logs < 1 || m.Logs > wire.MaxLogs || len(m.Ends) != m.Logs+1 {
+		return fmt.Errorf("%w: a welcome of %d logs", ErrProtocol, m.Logs)
+	}
+	l.Epoch, l.Logs, l.Ends = m.Epoch, m.Logs, m.Ends
+	return nil
+}
+
+// Run receives until ctx ends (then it returns nil) or the link fails.
+func (l *Link) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return l.acceptLogs(ctx, g) })
+	g.Go(l.readControl)
+	g.Go(func() error { return l.ping(ctx) })
+	g.Go(func() error { return l.readSignals(ctx) })
+	g.Go(func() error {
+		<-ctx.Done()
+		return l.conn.CloseWithError(codeDone, "")
+	})
+	return ended(g.Wait())
+}
+
+// Close ends the link; Run returns.
+func (l *Link) Close() { _ = l.conn.CloseWithError(codeDone, "") }
+
+// Open asks for log p after a position (or Live) with first interests, whose
+// delta has number id. It may be called once per log.
+func (l *Link) Open(ctx context.Context, p wire.LogID, after wire.Seq, id uint64, keys []wire.Key) error {
+	return l.send(ctx, message{T: tOpen, P: p, ID: id, After: after, Add: keys})
+}
+
+// Interest changes the interests in an open log. The marker with this id
+// answers it; wait for it before the next change of the same log. Ids ascend.
+func (l *Link) Interest(ctx context.Context, p wire.LogID, id uint64, add, del []wire.Key, since wire.Seq) error {
+	return l.send(ctx, message{T: tInterest, P: p, ID: id, Add: add, Del: del, After: since})
+}
+
+func (l *Link) send(ctx context.Context, m message) error {
+	b, err := appendMessage(nil, m)
+	if err != nil {
+		return err
+	}
+	select {
+	case l.writing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-l.writing }()
+	_, err = l.control.Write(b)
+	return err
+}
+
+// Query asks the upstream. An answer with Err set is returned as it is; error
+// means that there is none.
+func (l *Link) Query(ctx context.Context, q *wire.Query) (*wire.Answer, error) {
+	st, err := l.conn.OpenStreamSync(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("query: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() {
+		st.CancelRead(quic.StreamErrorCode(codeDone))
+		st.CancelWrite(quic.StreamErrorCode(codeDone))
+	})
+	defer stop()
+	a := new(wire.Answer)
+	if err = writeMessage(st, q); err == nil {
+		_ = st.Close()
+		err = readMessage(st, a, maxControl)
+	}
+	if err != nil {
+		st.CancelRead(quic.StreamErrorCode(codeDone))
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return nil, fmt.Errorf("query: %w", err)
+	}
+	return a, nil
+}
+
+// Signal sends a signal upstream, best effort.
+func (l *Link) Signal(s *wire.Signal) error {
+	b, err := wire.Msgpack.Append(nil, s)
+	if err != nil {
+		return err
+	}
+	if len(b) > wire.MaxSignal {
+		return fmt.Errorf("%w: a signal of %d bytes, at most %d are allowed", wire.ErrTooLarge, len(b), wire.MaxSignal)
+	}
+	return l.conn.SendDatagram(b)
+}
+
+// RTT is the best round trip of the recent pings, zero before the first.
+func (l *Link) RTT() time.Duration { return time.Duration(l.rtt.Load()) }
+
+// ClockOffset is how far the peer's clock is ahead of ours, estimated as in
+// NTP (RFC 5905, section 8) from the ping with the best round trip.
+func (l *Link) ClockOffset() time.Duration { return time.Duration(l.offset.Load()) }
+
+func (l *Link) ping(ctx context.Context) error {
+	t := time.NewTicker(pingEvery)
+	defer t.Stop()
+	for {
+		m := message{T: tPing}
+		if l.cfg.Status != nil {
+			st := l.cfg.Status()
+			m.Status = &st
+		}
+		m.Sent = time.Now().UnixNano()
+		if err := l.send(ctx, m); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+		}
+	}
+}
+
+// readControl takes pongs. Of each run of eight it believes the quickest: the
+// less a ping waited on its way, the less its asymmetry can lie.
+func (l *Link) readControl() error {
+	var best time.Duration
+	for n := 0; ; n++ {
+		var m message
+		if err := readMessage(l.control, &m, 1<<10); err != nil {
+			return err
+		}
+		if m.T != tPong {
+			return fmt.Errorf("%w: a control message %q", ErrProtocol, m.T)
+		}
+		now := time.Now().UnixNano()
+		rtt := time.Duration(now - m.Sent)
+		if n%8 == 0 || rtt < best {
+			best = rtt
+			l.rtt.Store(int64(rtt))
+			l.offset.Store(m.At - (m.Sent + int64(rtt)/2))
+		}
+	}
+}
+
+func (l *Link) acceptLogs(ctx context.Context, g *errgroup.Group) error {
+	for {
+		st, err := l.conn.AcceptUniStream(ctx)
+		if err != nil {
+			return err
+		}
+		g.Go(func() error { return l.readLog(st) })
+	}
+}
+
+// readLog hands on everything that has arrived as one batch, so that a burst
+// costs its receiver one turn.
+func (l *Link) readLog(st *quic.ReceiveStream) error {
+	r := bufio.NewReaderSize(st, 64<<10)
+	id, err := binary.ReadUvarint(r)
+	if err != nil {
+		return err
+	}
+	if id >= uint64(l.Logs) && wire.LogID(id) != wire.StateLog || id > 0xffff {
+		return fmt.Errorf("%w: a stream of log %d", ErrProtocol, id)
+	}
+	p := wire.LogID(id)
+	var batch []tail.Record
+	flush := func() {
+		if len(batch) > 0 {
+			l.cfg.Receiver.Records(p, batch)
+			batch = nil // the receiver may keep it
+		}
+	}
+	for {
+		kind, b, err := readRecord(r)
+		if err != nil {
+			flush()
+			return fmt.Errorf("read log %d: %w", p, err)
+		}
+		switch kind {
+		case tail.Frame, tail.State:
+			batch = append(batch, tail.Record{Kind: kind, Bytes: b})
+		case tail.Watermark:
+			var seq uint64
+			if _, err := numbers(b, &seq); err != nil {
+				return err
+			}
+			batch = append(batch, tail.Record{Kind: kind, Seq: wire.Seq(seq), Bytes: b})
+		case kindMarker:
+			m, err := parseMarker(b)
+			if err != nil {
+				return err
+			}
+			flush()
+			l.cfg.Receiver.Marker(p, m)
+		case kindGap:
+			var seq uint64
+			if _, err := numbers(b, &seq); err != nil {
+				return err
+			}
+			flush()
+			l.cfg.Receiver.Gap(p, wire.Seq(seq))
+		default:
+			return fmt.Errorf("%w: a record of kind %d", ErrProtocol, kind)
+		}
+		if !holdsRecord(r) || len(batch) >= batchRecords {
+			flush()
+		}
+	}
+}
+
+// holdsRecord reports whether a whole record is buffered already.
+func holdsRecord(r *bufio.Reader) bool {
+	b, _ := r.Peek(r.Buffered())
+	n, w := binary.Uvarint(b)
+	return w > 0 && uint64(len(b)-w) >= n
+}
+
+func (l *Link) readSignals(ctx context.Context) error {
+	for {
+		b, err := l.conn.ReceiveDatagram(ctx)
+		if err != nil {
+			return err
+		}
+		s := new(wire.Signal)
+		if wire.Msgpack.Decode(b, s) == nil && s.Ch.Check() == nil {
+			l.cfg.Receiver.Signal(s)
+		}
+	}
+}
+
+// NewTransport lets links be dialled, and taken, over one socket. Its owner
+// closes it, then pc.
+func NewTransport(pc net.PacketConn) *quic.Transport { return &quic.Transport{Conn: pc} }
+
+// Done is closed when the link has ended.
+func (l *Link) Done() <-chan struct{} { return l.conn.Context().Done() }

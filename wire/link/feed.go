@@ -1,0 +1,248 @@
+package link
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"selvedge/wire"
+	"selvedge/wire/tail"
+)
+
+const (
+	// batchRecords and batchBytes bound what one turn of a feed collects into
+	// one stream write, give or take one record: the feed's whole memory.
+	batchRecords = 512
+	batchBytes   = 256 << 10
+	// maxDeltas bounds the interest deltas that wait for a busy feed.
+	maxDeltas = 16
+	// readRetry paces reads of the log that failed.
+	readRetry = 250 * time.Millisecond
+)
+
+// delta is one change of a feed's interests.
+type delta struct {
+	id       uint64
+	add, del []wire.Key
+	since    wire.Seq
+	marker   bool // answer with a marker
+}
+
+// feed serves one log to one downstream. One goroutine runs it.
+type feed struct {
+	src    Source
+	p      wire.LogID
+	tail   *tail.Tail
+	out    io.Writer
+	events *ServerEvents
+
+	changed chan struct{} // capacity 1: deltas is not empty
+	mu      sync.Mutex
+	deltas  []delta // guarded by mu
+	// Guarded by mu. The last delta applied and the position it was applied
+	// at; waiters are told of each change by a close of applied.
+	doneID   uint64
+	doneSeq  wire.Seq
+	applied  chan struct{}
+	interest map[wire.Key]struct{} // written by the feed's goroutine under mu
+
+	// Owned by the feed's goroutine.
+	follower *tail.Follower
+	batch    []tail.Record
+	buf      []byte
+}
+
+func newFeed(src Source, p wire.LogID, t *tail.Tail, out io.Writer, events *ServerEvents) *feed {
+	return &feed{
+		src: src, p: p, tail: t, out: out, events: events,
+		changed: make(chan struct{}, 1), applied: make(chan struct{}),
+		interest: map[wire.Key]struct{}{},
+	}
+}
+
+// change queues a delta. A downstream waits for each delta's marker before it
+// sends the next for the same log (Link does), so more than a few pending ones
+// mean that the peer does not keep to that: an error.
+func (f *feed) change(d delta) error {
+	f.mu.Lock()
+	if len(f.deltas) >= maxDeltas {
+		f.mu.Unlock()
+		return fmt.Errorf("%w: %d interest deltas pending on log %d", ErrProtocol, maxDeltas, f.p)
+	}
+	f.deltas = append(f.deltas, d)
+	f.mu.Unlock()
+	select {
+	case f.changed <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// wants reports whether the downstream holds an interest now.
+func (f *feed) wants(k wire.Key) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, ok := f.interest[k]
+	return ok
+}
+
+func (f *feed) interests() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.interest)
+}
+
+// waitApplied returns the position at which delta id was applied.
+func (f *feed) waitApplied(ctx context.Context, id uint64) (wire.Seq, error) {
+	for {
+		f.mu.Lock()
+		done, seq, ch := f.doneID, f.doneSeq, f.applied
+		f.mu.Unlock()
+		if done >= id {
+			return seq, nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-ch:
+		}
+	}
+}
+
+// run serves until ctx ends or the stream fails.
+func (f *feed) run(ctx context.Context, after wire.Seq) error {
+	if after == Live {
+		after = f.tail.End()
+	}
+	f.follower = f.tail.Follow(after)
+	defer f.follower.Stop()
+	if _, err := f.out.Write(binary.AppendUvarint(nil, uint64(f.p))); err != nil {
+		return fmt.Errorf("open log %d: %w", f.p, err)
+	}
+	for {
+		f.buf = f.buf[:0]
+		f.applyDeltas()
+		idle, err := f.collect(ctx)
+		if err != nil {
+			return err
+		}
+		if len(f.buf) > 0 {
+			if _, err := f.out.Write(f.buf); err != nil {
+				return fmt.Errorf("feed log %d: %w", f.p, err)
+			}
+			if cap(f.buf) > 4*batchBytes {
+				f.buf = nil // a giant record; don't keep its room
+			}
+		}
+		if !idle {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-f.changed:
+		case <-f.follower.C():
+		}
+	}
+}
+
+// applyDeltas makes pending deltas hold from the present position on, and says
+// so by markers.
+func (f *feed) applyDeltas() {
+	f.mu.Lock()
+	deltas := f.deltas
+	f.deltas = nil
+	if len(deltas) == 0 {
+		f.mu.Unlock()
+		return
+	}
+	pos := f.follower.Pos()
+	for _, d := range deltas {
+		for _, k := range d.del {
+			delete(f.interest, k)
+		}
+		for _, k := range d.add {
+			f.interest[k] = struct{}{}
+		}
+		f.doneID, f.doneSeq = max(f.doneID, d.id), pos
+	}
+	close(f.applied)
+	f.applied = make(chan struct{})
+	f.mu.Unlock()
+	for _, d := range deltas {
+		if d.marker {
+			m := Marker{ID: d.id, Seq: pos}
+			if d.since < pos {
+				m.Moved = f.src.Moved(nil, f.p, d.add, d.since)
+			}
+			f.buf = appendMarker(f.buf, m)
+		}
+	}
+}
+
+// collect appends to buf what the downstream wants of the next records. idle
+// says that there is nothing more at hand.
+func (f *feed) collect(ctx context.Context) (idle bool, err error) {
+	f.batch, err = f.follower.Read(f.batch[:0], batchRecords, batchBytes)
+	if errors.Is(err, tail.ErrFellBehind) {
+		return false, f.catchUp(ctx)
+	}
+	f.appendWanted(f.batch)
+	n := len(f.batch)
+	clear(f.batch)
+	return n == 0, nil
+}
+
+// catchUp reads one batch from the log itself (rule 13).
+func (f *feed) catchUp(ctx context.Context) error {
+	pos := f.follower.Pos()
+	records, upto, floor, err := f.src.Read(ctx, f.p, pos, f.has)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		f.events.ReadFailed(f.p, err)
+		t := time.NewTimer(readRetry)
+		defer t.Stop()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+			return nil
+		}
+	}
+	if floor > pos {
+		f.buf = appendGap(f.buf, floor)
+	}
+	f.appendWanted(records)
+	f.follower.Seek(max(upto, floor))
+	return nil
+}
+
+func (f *feed) appendWanted(records []tail.Record) {
+	for i := range records {
+		r := &records[i]
+		if r.Kind != tail.Watermark && !f.has(r.Keys) {
+			continue
+		}
+		f.buf = appendRecord(f.buf, r.Kind, r.Bytes)
+		f.events.Sent(f.p, r.Kind, len(r.Bytes))
+	}
+}
+
+// has is wants without the lock: only the feed's goroutine writes interest.
+func (f *feed) has(keys [2]wire.Key) bool {
+	for _, k := range keys {
+		if k == 0 {
+			continue
+		}
+		if _, ok := f.interest[k]; ok {
+			return true
+		}
+	}
+	return false
+}

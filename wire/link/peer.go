@@ -1,0 +1,210 @@
+package link
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"golang.org/x/sync/errgroup"
+
+	"selvedge/wire"
+)
+
+// helloTimeout bounds the time from a connection to its hello.
+const helloTimeout = 5 * time.Second
+
+// peer is one downstream of a server.
+type peer struct {
+	// Fixed after handshake.
+	srv          *Server
+	src          Source
+	conn         *quic.Conn
+	control      *quic.Stream
+	node, region string
+
+	status atomic.Pointer[Status] // the newest
+
+	mu    sync.Mutex
+	feeds map[wire.LogID]*feed // guarded by mu; a feed is never removed
+}
+
+// handshake reads the hello and answers it.
+func (p *peer) handshake(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
+	defer cancel()
+	control, err := p.conn.AcceptStream(ctx)
+	if err != nil {
+		return fmt.Errorf("no control stream: %w", err)
+	}
+	_ = control.SetReadDeadline(time.Now().Add(helloTimeout))
+	var m message
+	if err := readMessage(control, &m, 1<<10); err != nil {
+		return fmt.Errorf("read hello: %w", err)
+	}
+	_ = control.SetReadDeadline(time.Time{})
+	if m.T != tHello || m.Version != version {
+		err := fmt.Errorf("%w: expected hello of version %d, got %q of version %d", ErrProtocol, version, m.T, m.Version)
+		_ = writeMessage(control, message{T: tWelcome, Err: &wire.Error{Code: wire.BadRequest, Message: err.Error()}})
+		return err
+	}
+	p.control, p.node, p.region = control, m.Node, m.Region
+	logs := p.src.Logs()
+	ends := make([]wire.Seq, logs+1)
+	for i := range logs {
+		if t := p.src.Tail(wire.LogID(i)); t != nil {
+			ends[i] = t.End()
+		}
+	}
+	if t := p.src.Tail(wire.StateLog); t != nil {
+		ends[logs] = t.End()
+	}
+	return writeMessage(control, message{T: tWelcome, Epoch: p.src.Epoch(), Logs: logs, Ends: ends})
+}
+
+// run serves the link until it ends.
+func (p *peer) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return p.readControl(ctx, g) })
+	g.Go(func() error { return p.acceptQueries(ctx, g) })
+	g.Go(func() error { return p.readSignals(ctx) })
+	g.Go(func() error { // whatever ends first ends the connection, and so the rest
+		<-ctx.Done()
+		return p.conn.CloseWithError(codeDone, "")
+	})
+	return ended(g.Wait())
+}
+
+func (p *peer) readControl(ctx context.Context, g *errgroup.Group) error {
+	for {
+		var m message
+		if err := readMessage(p.control, &m, maxControl); err != nil {
+			return fmt.Errorf("read control stream: %w", err)
+		}
+		var err error
+		switch m.T {
+		case tOpen:
+			err = p.open(ctx, g, &m)
+		case tInterest:
+			f := p.feed(m.P)
+			if f == nil {
+				return fmt.Errorf("%w: interest in log %d, which is not open", ErrProtocol, m.P)
+			}
+			err = f.change(delta{id: m.ID, add: m.Add, del: m.Del, since: m.After, marker: true})
+		case tPing:
+			at := time.Now().UnixNano()
+			p.status.Store(m.Status)
+			err = writeMessage(p.control, message{T: tPong, Sent: m.Sent, At: at})
+		default:
+			err = fmt.Errorf("%w: a control message %q", ErrProtocol, m.T)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (p *peer) open(ctx context.Context, g *errgroup.Group, m *message) error {
+	t := p.src.Tail(m.P)
+	if t == nil || p.feed(m.P) != nil {
+		return fmt.Errorf("%w: log %d can't be opened", ErrProtocol, m.P)
+	}
+	out, err := p.conn.OpenUniStreamSync(ctx)
+	if err != nil {
+		return fmt.Errorf("open a stream for log %d: %w", m.P, err)
+	}
+	f := newFeed(p.src, m.P, t, out, &p.srv.cfg.Events)
+	p.mu.Lock()
+	p.feeds[m.P] = f
+	p.mu.Unlock()
+	if err := f.change(delta{id: m.ID, add: m.Add}); err != nil {
+		return err
+	}
+	g.Go(func() error { return f.run(ctx, m.After) })
+	return nil
+}
+
+func (p *peer) feed(id wire.LogID) *feed {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.feeds[id]
+}
+
+func (p *peer) wants(log wire.LogID, k wire.Key) bool {
+	f := p.feed(log)
+	return f != nil && f.wants(k)
+}
+
+func (p *peer) acceptQueries(ctx context.Context, g *errgroup.Group) error {
+	for {
+		st, err := p.conn.AcceptStream(ctx)
+		if err != nil {
+			return err
+		}
+		g.Go(func() error {
+			p.answer(ctx, st)
+			return nil
+		})
+	}
+}
+
+// answer serves one query; its failures concern nobody but the asker.
+func (p *peer) answer(ctx context.Context, st *quic.Stream) {
+	defer st.Close()
+	var q wire.Query
+	if err := readMessage(st, &q, maxControl); err != nil {
+		st.CancelRead(quic.StreamErrorCode(codeProtocol))
+		return
+	}
+	// The asker may give up: its reset ends the work.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(st.Context(), cancel)()
+	a := p.query(ctx, &q)
+	if err := writeMessage(st, a); err != nil {
+		st.CancelWrite(quic.StreamErrorCode(codeProtocol))
+	}
+}
+
+func (p *peer) query(ctx context.Context, q *wire.Query) *wire.Answer {
+	var applied wire.Seq
+	if q.Marker > 0 {
+		f := p.feed(q.P)
+		if f == nil {
+			return &wire.Answer{Err: &wire.Error{Code: wire.BadRequest, Message: fmt.Sprintf("log %d is not open", q.P)}}
+		}
+		var err error
+		if applied, err = f.waitApplied(ctx, q.Marker); err != nil {
+			return &wire.Answer{Err: &wire.Error{Code: wire.Unavailable, Message: "the link closed"}}
+		}
+	}
+	return p.src.Query(ctx, p.node, q, applied)
+}
+
+func (p *peer) readSignals(ctx context.Context) error {
+	for {
+		b, err := p.conn.ReceiveDatagram(ctx)
+		if err != nil {
+			return err
+		}
+		var s wire.Signal
+		if wire.Msgpack.Decode(b, &s) == nil && s.Ch.Check() == nil {
+			p.src.Signal(p.node, &s)
+		}
+	}
+}
+
+func (p *peer) info() PeerInfo {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := PeerInfo{Node: p.node, Region: p.region, RTT: p.conn.ConnectionStats().SmoothedRTT, Logs: len(p.feeds)}
+	if st := p.status.Load(); st != nil {
+		i.Status = *st
+	}
+	for _, f := range p.feeds {
+		i.Interests += f.interests()
+	}
+	return i
+}

@@ -1,0 +1,103 @@
+package link
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"time"
+
+	"selvedge/wire"
+	"selvedge/wire/tail"
+)
+
+// A log's stream is: uvarint log number, then records. A record is: uvarint
+// length of what follows, one byte of kind, and by kind:
+//
+//	1 frame      the frame
+//	2 state      the state record
+//	3 watermark  uvarint position, uvarint the core's clock in Unix ms
+//	4 marker     uvarint delta id, uvarint position, then 8 bytes for each key
+//	             of the delta that has, or may have, records in (since, position]
+//	5 gap        uvarint position: records up to it are gone
+const (
+	kindMarker tail.Kind = 4
+	kindGap    tail.Kind = 5
+)
+
+// Marker answers an Interest delta on the log's own stream: from Seq on, the
+// delta's additions are live. Moved are those that may have records between
+// the delta's since and Seq: a fill brings them.
+type Marker struct {
+	ID    uint64
+	Seq   wire.Seq
+	Moved []wire.Key
+}
+
+// StampWatermark is the watermark record of a log whose end is seq.
+func StampWatermark(seq wire.Seq, now time.Time) tail.Record {
+	b := binary.AppendUvarint(nil, uint64(seq))
+	return tail.Record{Seq: seq, Kind: tail.Watermark, Bytes: binary.AppendUvarint(b, uint64(now.UnixMilli()))}
+}
+
+func appendRecord(dst []byte, kind tail.Kind, b []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(b)+1))
+	return append(append(dst, byte(kind)), b...)
+}
+
+func appendMarker(dst []byte, m Marker) []byte {
+	b := binary.AppendUvarint(nil, m.ID)
+	b = binary.AppendUvarint(b, uint64(m.Seq))
+	for _, k := range m.Moved {
+		b = binary.BigEndian.AppendUint64(b, uint64(k))
+	}
+	return appendRecord(dst, kindMarker, b)
+}
+
+func appendGap(dst []byte, floor wire.Seq) []byte {
+	return appendRecord(dst, kindGap, binary.AppendUvarint(nil, uint64(floor)))
+}
+
+// readRecord reads one record; its bytes are the caller's.
+func readRecord(r *bufio.Reader) (tail.Kind, []byte, error) {
+	n, err := binary.ReadUvarint(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	if n < 1 || n > maxRecord {
+		return 0, nil, fmt.Errorf("%w: a record of %d bytes", ErrProtocol, n)
+	}
+	b := make([]byte, n)
+	if _, err := io.ReadFull(r, b); err != nil {
+		return 0, nil, err
+	}
+	return tail.Kind(b[0]), b[1:], nil
+}
+
+// numbers reads len(out) uvarints at the start of b and returns the rest.
+func numbers(b []byte, out ...*uint64) ([]byte, error) {
+	for _, p := range out {
+		u, n := binary.Uvarint(b)
+		if n <= 0 {
+			return nil, fmt.Errorf("%w: a record that ends early", ErrProtocol)
+		}
+		*p, b = u, b[n:]
+	}
+	return b, nil
+}
+
+func parseMarker(b []byte) (Marker, error) {
+	var id, seq uint64
+	b, err := numbers(b, &id, &seq)
+	if err != nil {
+		return Marker{}, err
+	}
+	if len(b)%8 != 0 {
+		return Marker{}, fmt.Errorf("%w: a marker of odd size", ErrProtocol)
+	}
+	m := Marker{ID: id, Seq: wire.Seq(seq)}
+	for ; len(b) > 0; b = b[8:] {
+		m.Moved = append(m.Moved, wire.Key(binary.BigEndian.Uint64(b)))
+	}
+	return m, nil
+}
