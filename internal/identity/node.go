@@ -1,0 +1,206 @@
+package identity
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// reloadInterval is the least time between two looks at the files.
+const reloadInterval = 10 * time.Second
+
+// NodeFiles are the paths of a node's PEM files.
+type NodeFiles struct {
+	Cert string // the node's certificate
+	Key  string // its private key
+	CA   string // the cluster's CA; several while it is being replaced
+}
+
+// NodeIdentity is what a node shows to others and how it checks them. When its
+// files change it takes the new ones for the next handshake, without a restart;
+// files that don't fit together are logged and not taken. Safe for concurrent use.
+type NodeIdentity struct {
+	// fixed
+	files  NodeFiles // zero: nothing to reload
+	logger *slog.Logger
+
+	mu      sync.Mutex
+	now     *credentials // guarded by mu
+	checked time.Time    // guarded by mu; last look at the files
+	stamp   fileStamp    // guarded by mu; of the files last read, good or not
+}
+
+// fileStamp changes when one of the files does.
+type fileStamp [3]struct {
+	modified time.Time
+	size     int64
+}
+
+// LoadNode reads a node's identity from files. The error is one line that names
+// the file and what is wrong with it. A nil logger is silence.
+func LoadNode(files NodeFiles, logger *slog.Logger) (*NodeIdentity, error) {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	stamp, err := stampOf(files)
+	if err != nil {
+		return nil, err
+	}
+	c, err := readCredentials(files)
+	if err != nil {
+		return nil, err
+	}
+	return &NodeIdentity{files: files, logger: logger, now: c, checked: time.Now(), stamp: stamp}, nil
+}
+
+// NewNode is an identity in memory, from PEM.
+func NewNode(issued Issued, ca []byte) (*NodeIdentity, error) {
+	c, err := newCredentials(issued.Cert, issued.Key, ca, NodeFiles{Cert: "given", Key: "given", CA: "given"})
+	if err != nil {
+		return nil, err
+	}
+	return &NodeIdentity{now: c}, nil
+}
+
+// DevNode is an identity signed by DevCA.
+func DevNode(role, name string) (*NodeIdentity, error) {
+	ca, err := DevCA()
+	if err != nil {
+		return nil, err
+	}
+	from, until := devTimes()
+	issued, err := issue(ca, role, name, nil, from, until)
+	if err != nil {
+		return nil, err
+	}
+	return NewNode(issued, ca.PEM())
+}
+
+// Role is RoleCore or RoleEdge.
+func (n *NodeIdentity) Role() string { return n.current().role }
+
+// Name is the node's name.
+func (n *NodeIdentity) Name() string { return n.current().name }
+
+// Expiry is when the certificate in use ends; for selvedge_cert_expiry_timestamp_seconds.
+func (n *NodeIdentity) Expiry() time.Time { return n.current().leaf.NotAfter }
+
+// ServerTLS accepts peers that show a certificate of our CA which names a node.
+// TLS 1.3; NextProtos is left to the caller.
+func (n *NodeIdentity) ServerTLS() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return &n.current().cert, nil
+		},
+		// The check is ours, below: the CA may change while we run.
+		ClientAuth:       tls.RequireAnyClientCert,
+		VerifyConnection: n.verify(x509.ExtKeyUsageClientAuth),
+		// Links live long; a ticket would outlive a withdrawn CA.
+		SessionTicketsDisabled: true,
+	}
+}
+
+// ClientTLS connects to peers that show a certificate of our CA which names a
+// node, whatever their address. TLS 1.3; NextProtos is left to the caller.
+func (n *NodeIdentity) ClientTLS() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13,
+		ServerName: dnsName,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return &n.current().cert, nil
+		},
+		// The standard check wants a host name, and has a fixed set of CAs.
+		// VerifyConnection does the whole check instead.
+		InsecureSkipVerify: true,
+		VerifyConnection:   n.verify(x509.ExtKeyUsageServerAuth),
+	}
+}
+
+func (n *NodeIdentity) verify(usage x509.ExtKeyUsage) func(tls.ConnectionState) error {
+	return func(state tls.ConnectionState) error {
+		if len(state.PeerCertificates) == 0 {
+			return errors.New("the peer shows no certificate")
+		}
+		leaf := state.PeerCertificates[0]
+		if _, _, err := check(leaf, state.PeerCertificates[1:], n.current().roots, usage); err != nil {
+			return fmt.Errorf("peer's certificate %q: %w", leaf.Subject.CommonName, err)
+		}
+		return nil
+	}
+}
+
+// PeerName gives the role and name of the node at the other end of a connection
+// made with ServerTLS or ClientTLS. The error wraps ErrNotNode.
+func PeerName(state tls.ConnectionState) (role, name string, err error) {
+	if len(state.PeerCertificates) == 0 {
+		return "", "", fmt.Errorf("%w: the peer shows none", ErrNotNode)
+	}
+	return nodeOf(state.PeerCertificates[0])
+}
+
+// current gives the credentials, read anew if the files changed.
+func (n *NodeIdentity) current() *credentials {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if now := time.Now(); n.files != (NodeFiles{}) && now.Sub(n.checked) >= reloadInterval {
+		n.checked = now
+		n.reloadLocked()
+	}
+	return n.now
+}
+
+func (n *NodeIdentity) reloadLocked() {
+	stamp, err := stampOf(n.files)
+	if err == nil && stamp == n.stamp {
+		return
+	}
+	var c *credentials
+	if err == nil {
+		c, err = readCredentials(n.files)
+	}
+	if err == nil && (c.role != n.now.role || c.name != n.now.name) {
+		err = fmt.Errorf("certificate %s is for %s %s, this node is %s %s", n.files.Cert, c.role, c.name, n.now.role, n.now.name)
+	}
+	if err != nil {
+		// Once per change of the files, unless they are gone.
+		n.logger.Warn("new certificate not taken, the old one stays in use", "error", err)
+		n.stamp = stamp
+		return
+	}
+	n.now, n.stamp = c, stamp
+	n.logger.Info("certificate reloaded", "file", n.files.Cert, "expires", c.leaf.NotAfter)
+}
+
+func readCredentials(files NodeFiles) (*credentials, error) {
+	certPEM, err := os.ReadFile(files.Cert)
+	if err != nil {
+		return nil, fmt.Errorf("certificate can't be read: %w", err)
+	}
+	keyPEM, err := os.ReadFile(files.Key)
+	if err != nil {
+		return nil, fmt.Errorf("key can't be read: %w", err)
+	}
+	caPEM, err := os.ReadFile(files.CA)
+	if err != nil {
+		return nil, fmt.Errorf("CA can't be read: %w", err)
+	}
+	return newCredentials(certPEM, keyPEM, caPEM, files)
+}
+
+func stampOf(files NodeFiles) (fileStamp, error) {
+	var stamp fileStamp
+	for i, path := range []string{files.Cert, files.Key, files.CA} {
+		info, err := os.Stat(path)
+		if err != nil {
+			return fileStamp{}, fmt.Errorf("certificate can't be read: %w", err)
+		}
+		stamp[i].modified, stamp[i].size = info.ModTime(), info.Size()
+	}
+	return stamp, nil
+}

@@ -1,0 +1,51 @@
+package telemetry
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+)
+
+// ErrAddrInUse: another process has the address that a node was to listen on.
+var ErrAddrInUse = errors.New("in use by another process")
+
+// Listen opens addr (host:port, TCP) for the part of the node that kind names,
+// such as "admin". The error is one line that names the address and the flag
+// (without dashes) that changes it.
+func Listen(kind, addr, flag string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, listenError(kind, addr, flag, err)
+	}
+	return l, nil
+}
+
+// ListenUDP is Listen for UDP.
+func ListenUDP(kind, addr, flag string) (*net.UDPConn, error) {
+	resolved, err := net.ResolveUDPAddr("udp", addr)
+	if err != nil {
+		return nil, listenError(kind, addr, flag, err)
+	}
+	conn, err := net.ListenUDP("udp", resolved)
+	if err != nil {
+		return nil, listenError(kind, addr, flag, err)
+	}
+	return conn, nil
+}
+
+func listenError(kind, addr, flag string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s: %s is %w: choose another --%s", kind, addr, ErrAddrInUse, flag)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%s: %s may not be opened by this user: choose a port above 1023 with --%s", kind, addr, flag)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("%s: %s is no address of this machine: choose another --%s", kind, addr, flag)
+	}
+	// The operation's own wrapping repeats the address.
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err
+	}
+	return fmt.Errorf("%s: can't listen on %q: %w: --%s takes host:port", kind, addr, err, flag)
+}
