@@ -1,0 +1,174 @@
+package node
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+
+	"selvedge/internal/config"
+	"selvedge/internal/identity"
+	"selvedge/internal/telemetry"
+	"selvedge/topology/region"
+)
+
+// Flags are the settings that cores and edges share; embed them in a command.
+type Flags struct {
+	Dev     bool     `help:"Use the public development keys, on loopback only."`
+	Name    string   `help:"This node's name, unique in the cluster. Default: made of host, role and port." placeholder:"NAME"`
+	Region  string   `help:"The region that this node is in: a known name (eu-west, westeurope, eu-west-1, europe-west4) or one of your own with its place, as NAME=LATITUDE,LONGITUDE." default:"us-east"`
+	Zone    string   `help:"The zone within the region, for people." placeholder:"ZONE"`
+	Join    []string `help:"Gossip addresses of nodes to join by; one that answers is enough." placeholder:"HOST:PORT"`
+
+	AdvertiseHost string `help:"The host or address by which other nodes reach this one. Default: the bound one, or this machine's first private address." placeholder:"HOST"`
+
+	Cert      string `help:"This node's certificate (PEM); see 'selvedge cert node'." placeholder:"FILE"`
+	Key       string `help:"The certificate's key (PEM)." placeholder:"FILE"`
+	CA        string `help:"The cluster's CA certificate (PEM)." placeholder:"FILE" name:"ca"`
+	GossipKey string `help:"File with the 32-byte gossip key in base64, the same on every node (head -c 32 /dev/urandom | base64)." placeholder:"FILE"`
+
+	telemetry.LogFlags `embed:""`
+}
+
+// Place is the region of the flags.
+func (f *Flags) Place() (region.Region, error) {
+	r, err := region.Parse(f.Region)
+	if err != nil {
+		return r, config.Usagef("--region: %w", err)
+	}
+	return r, nil
+}
+
+// Keys are what a node proves itself with.
+type Keys struct {
+	Identity *identity.NodeIdentity
+	Gossip   []byte
+}
+
+// Keys loads the node's keys: the development ones with Dev, else all files
+// must be given.
+func (f *Flags) Keys(role, name string) (Keys, error) {
+	if f.Dev {
+		if f.Cert != "" || f.Key != "" || f.CA != "" || f.GossipKey != "" {
+			return Keys{}, config.Usagef("--dev brings its own keys: leave out --cert, --key, --ca and --gossip-key, or --dev")
+		}
+		id, err := identity.DevNode(role, name)
+		return Keys{id, identity.DevGossipKey()}, err
+	}
+	var missing []string
+	for _, m := range []struct{ flag, value string }{
+		{"--cert", f.Cert}, {"--key", f.Key}, {"--ca", f.CA}, {"--gossip-key", f.GossipKey},
+	} {
+		if m.value == "" {
+			missing = append(missing, m.flag)
+		}
+	}
+	if len(missing) > 0 {
+		return Keys{}, config.Usagef("%s needed: a node starts with real keys only ('selvedge cert' makes certificates), or with --dev on loopback", strings.Join(missing, ", "))
+	}
+	id, err := identity.LoadNode(identity.NodeFiles{Cert: f.Cert, Key: f.Key, CA: f.CA}, nil)
+	if err != nil {
+		return Keys{}, err
+	}
+	if id.Role() != role {
+		return Keys{}, fmt.Errorf("certificate %s is for role %q, this node is a %s: make one with 'selvedge cert node --role %s'", f.Cert, id.Role(), role, role)
+	}
+	key, err := identity.LoadGossipKey(f.GossipKey)
+	return Keys{id, key}, err
+}
+
+// Listen is an address to bind, by the flag that sets it.
+type Listen struct {
+	Flag string
+	Addr *string
+}
+
+// Bind completes addresses: with Dev an empty host means 127.0.0.1, and any
+// other host than loopback is refused.
+func (f *Flags) Bind(addrs ...Listen) error {
+	for _, a := range addrs {
+		host, port, err := net.SplitHostPort(*a.Addr)
+		if err != nil {
+			return config.Usagef("--%s %q: use HOST:PORT or :PORT", a.Flag, *a.Addr)
+		}
+		if !f.Dev {
+			continue
+		}
+		if host == "" {
+			host = "127.0.0.1"
+		}
+		if !loopback(host) {
+			return config.Usagef("--%s %s: with --dev the keys are public, so only loopback addresses are allowed: use 127.0.0.1:%s, or real keys without --dev", a.Flag, *a.Addr, port)
+		}
+		*a.Addr = net.JoinHostPort(host, port)
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// Reachable is the address by which others reach one that was bound.
+func (f *Flags) Reachable(bound net.Addr) (string, error) {
+	host, port, err := net.SplitHostPort(bound.String())
+	if err != nil {
+		return "", err
+	}
+	if f.AdvertiseHost != "" {
+		return net.JoinHostPort(f.AdvertiseHost, port), nil
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && !ip.IsUnspecified() {
+		return bound.String(), nil
+	}
+	host, err = privateHost()
+	return net.JoinHostPort(host, port), err
+}
+
+// privateHost is this machine's first private address, or else its first.
+func privateHost() (string, error) {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return "", fmt.Errorf("find an address of this machine: %w", err)
+	}
+	var other string
+	for _, a := range addrs {
+		prefix, err := netip.ParsePrefix(a.String())
+		if err != nil || prefix.Addr().IsLoopback() || prefix.Addr().IsLinkLocalUnicast() {
+			continue
+		}
+		if prefix.Addr().IsPrivate() {
+			return prefix.Addr().String(), nil
+		}
+		if other == "" {
+			other = prefix.Addr().String()
+		}
+	}
+	if other == "" {
+		return "", fmt.Errorf("this machine has no address that others could reach: name one with --advertise-host")
+	}
+	return other, nil
+}
+
+// NodeName is the name given, or one made of host (or region, with Dev), role
+// and port.
+func (f *Flags) NodeName(role, addr string) string {
+	if f.Name != "" {
+		return f.Name
+	}
+	_, port, _ := net.SplitHostPort(addr)
+	name, _, _ := strings.Cut(f.Region, "=")
+	if f.Dev {
+		return strings.Join([]string{role, name, port}, "-")
+	}
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		host = name
+	}
+	return strings.Join([]string{host, role, port}, "-")
+}
