@@ -1,0 +1,99 @@
+package log
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"selvedge/wire"
+)
+
+// Sync is what an acknowledged record survives.
+type Sync string
+
+// The settings of Sync.
+const (
+	// SyncDefault: a killed process. After a power loss, the epoch changes.
+	SyncDefault Sync = "default"
+	// SyncAlways: a power loss, at about half a millisecond per append.
+	SyncAlways Sync = "always"
+)
+
+// Config says how logs are kept. Its zero value, with a Dir, is usable.
+type Config struct {
+	Dir         string        // data folder, made if absent; one core has it at a time
+	Logs        int           // P, fixed by the first start; 0 = what the folder has, 16 in a new one
+	Sync        Sync          // "" = SyncDefault
+	MaxAge      time.Duration // frames older than this are dropped; 0 = 7 days
+	MaxBytes    int64         // the oldest frames of a frame log above this are dropped; 0 = 16 GiB
+	DedupWindow time.Duration // how long idempotency ids are remembered; 0 = 2 minutes, at most 24 hours
+	BootID      func() string // identity of the system's boot, "" = unknown; nil = Linux's
+	Logger      *slog.Logger  // nil = none
+}
+
+const (
+	defaultLogs     = 16
+	defaultMaxAge   = 7 * 24 * time.Hour
+	defaultMaxBytes = 16 << 30
+	defaultDedup    = 2 * time.Minute
+	maxDedup        = 24 * time.Hour
+)
+
+// check fills in the defaults and reports the first setting that can't be.
+func (c *Config) check() error {
+	if c.Dir == "" {
+		return fmt.Errorf("%w is missing: name one with --data", ErrFolder)
+	}
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return fmt.Errorf("%w %s: %w", ErrFolder, c.Dir, err)
+	}
+	c.Dir = dir
+	if c.Sync == "" {
+		c.Sync = SyncDefault
+	}
+	c.MaxAge = or(c.MaxAge, defaultMaxAge)
+	c.MaxBytes = or(c.MaxBytes, defaultMaxBytes)
+	c.DedupWindow = or(c.DedupWindow, min(defaultDedup, c.MaxAge))
+	if c.BootID == nil {
+		c.BootID = linuxBootID
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	switch {
+	case c.Logs < 0 || c.Logs > wire.MaxLogs:
+		return fmt.Errorf("logs is %d: use 1 to %d", c.Logs, wire.MaxLogs)
+	case c.Sync != SyncDefault && c.Sync != SyncAlways:
+		return fmt.Errorf("sync is %q: use %q or %q", c.Sync, SyncDefault, SyncAlways)
+	case c.MaxAge < minAge:
+		return fmt.Errorf("the age limit of logs is %v: use at least %v", c.MaxAge, minAge)
+	case c.MaxBytes < 0:
+		return fmt.Errorf("the size limit of logs is %d bytes: use a positive number", c.MaxBytes)
+	case c.DedupWindow < minAge || c.DedupWindow > min(maxDedup, c.MaxAge):
+		return fmt.Errorf("the idempotency window is %v: use %v to %v", c.DedupWindow, minAge, min(maxDedup, c.MaxAge))
+	}
+	return nil
+}
+
+// minAge is the shortest age and window that the engine takes.
+const minAge = 100 * time.Millisecond
+
+func or[T comparable](v, zero T) T {
+	var none T
+	if v == none {
+		return zero
+	}
+	return v
+}
+
+func linuxBootID() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "" // not Linux: an unclean stop then always changes the epoch
+	}
+	return strings.TrimSpace(string(b))
+}

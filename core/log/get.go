@@ -1,0 +1,142 @@
+package log
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"selvedge/wire"
+
+	"github.com/nats-io/nats.go"
+)
+
+// The client of JetStream's direct get, with batches.
+// Source: NATS ADR-31, github.com/nats-io/nats-architecture-and-design.
+
+// getRequest asks for records at or after Seq, of one subject or of all.
+type getRequest struct {
+	Seq      wire.Seq `json:"seq,omitempty"`
+	LastFor  string   `json:"last_by_subj,omitempty"` // the last one of a subject, instead of all else
+	NextFor  string   `json:"next_by_subj,omitempty"`
+	Batch    int      `json:"batch,omitempty"` // 0 = one record, and nothing is counted
+	MaxBytes int      `json:"max_bytes,omitempty"`
+}
+
+// record is a stored message. The bytes are its own.
+type record struct {
+	seq  wire.Seq
+	data []byte
+	// pending is how many more the request would match after this one; batches only.
+	pending uint64
+}
+
+// errNotFound: nothing matches the request.
+var errNotFound = errors.New("not found")
+
+// readLimit is how long a read may stay without an answer. Some failures of
+// the store are silent.
+const readLimit = 10 * time.Second
+
+// getCall collects the answers of one request.
+type getCall struct {
+	batch bool
+	at    time.Time
+	done  chan struct{} // closed by end
+
+	mu      sync.Mutex
+	records []record
+	ended   bool
+	err     error
+}
+
+func (c *getCall) since() time.Time { return c.at }
+
+func (c *getCall) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.endLocked(err)
+}
+
+func (c *getCall) endLocked(err error) {
+	if !c.ended {
+		c.ended, c.err = true, err
+		close(c.done)
+	}
+}
+
+func (c *getCall) answer(m *nats.Msg) (last bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return true
+	}
+	switch status := m.Header.Get("Status"); status {
+	case "":
+	case "204": // end of the batch
+		c.endLocked(nil)
+		return true
+	case "404":
+		c.endLocked(errNotFound)
+		return true
+	default:
+		c.endLocked(unavailable(fmt.Errorf("it answers %s %s", status, m.Header.Get("Description"))))
+		return true
+	}
+	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+	if err != nil {
+		c.endLocked(unavailable(errors.New("it sent a record without a position")))
+		return true
+	}
+	r := record{seq: wire.Seq(seq), data: m.Data}
+	if c.batch {
+		// Absent or odd is zero: no more than what the batch brings.
+		r.pending, _ = strconv.ParseUint(m.Header.Get("Nats-Num-Pending"), 10, 64)
+	} else {
+		defer c.endLocked(nil)
+	}
+	c.records = append(c.records, r)
+	return !c.batch
+}
+
+// readers is how many gets are under way at most; others wait. Times
+// chunkBytes, it stays well below maxPending.
+const readers = 64
+
+// get asks log p. It returns one record at least, or errNotFound, or
+// ErrUnavailable.
+func (s *Store) get(ctx context.Context, p wire.LogID, req getRequest) ([]record, error) {
+	if err := s.reads.Acquire(ctx, 1); err != nil {
+		return nil, unavailable(err)
+	}
+	defer s.reads.Release(1)
+	sess, err := s.session()
+	if err != nil {
+		return nil, err
+	}
+	b, err := json.Marshal(req)
+	if err != nil {
+		return nil, fmt.Errorf("encode a read: %w", err)
+	}
+	c := &getCall{batch: req.Batch > 0, at: time.Now(), done: make(chan struct{})}
+	id, err := sess.gets.ask("$JS.API.DIRECT.GET."+streamName(p), nil, b, c)
+	if err != nil {
+		return nil, err
+	}
+	limit := time.NewTimer(readLimit)
+	defer limit.Stop()
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		c.fail(unavailable(ctx.Err()))
+	case <-limit.C:
+		c.fail(unavailable(errors.New("it does not answer")))
+	}
+	sess.gets.forget(id)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.records, c.err
+}

@@ -1,0 +1,84 @@
+package log
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"selvedge/wire"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Placed is where a post is in the logs. Duplicate says that it was there
+// already: the place is that of the first.
+type Placed struct {
+	P         wire.LogID
+	Seq       wire.Seq
+	Duplicate bool
+}
+
+// Publish appends a checked post to its channel's log and returns when the log
+// has it, in the sense of Config.Sync. With post.MsgID, a repetition by the
+// same publisher in the same channel within the window is a Duplicate, or
+// ErrIDReused when it says something else. Other errors: ErrUnavailable (also
+// when ctx ends: the outcome is then unknown), ErrTooLarge. Calls may be
+// concurrent, and are cheap so; posts of one channel get the order of the
+// calls when each waits for the one before.
+func (s *Store) Publish(ctx context.Context, publisher string, post *wire.Post) (Placed, error) {
+	placed := Placed{P: wire.LogOf(post.Ch, s.cfg.Logs)}
+	body := wire.AppendBody(make([]byte, 0, len(post.Data)+len(post.Ch)+128), post)
+	var header nats.Header
+	if post.MsgID != "" {
+		header = nats.Header{jetstream.MsgIDHeader: {dedupID(post.Ch, publisher, post.MsgID)}}
+	}
+	call, err := s.send(ctx, placed.P, channelSubject(placed.P, post.Ch), header, body)
+	if err != nil {
+		return Placed{}, err
+	}
+	a := s.wait(ctx, call)
+	if a.err != nil {
+		return Placed{}, a.err
+	}
+	placed.Seq, placed.Duplicate = a.seq, a.duplicate
+	if placed.Duplicate {
+		if err := s.checkSame(ctx, placed, post); err != nil {
+			return Placed{}, err
+		}
+	}
+	return placed, nil
+}
+
+// dedupID is what the log remembers of an idempotency id: it counts within its
+// channel and publisher only (rule 9). 128 bits, so that nobody finds two alike.
+func dedupID(ch wire.Channel, publisher, id string) string {
+	var b []byte
+	for _, s := range []string{string(ch), publisher, id} {
+		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
+	}
+	sum := sha256.Sum256(b)
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// checkSame compares a repeated post with the first one.
+func (s *Store) checkSame(ctx context.Context, first Placed, post *wire.Post) error {
+	msgs, err := s.get(ctx, first.P, getRequest{Seq: first.Seq})
+	if errors.Is(err, errNotFound) {
+		return nil // trimmed since: nothing left to compare with
+	}
+	if err != nil {
+		return err
+	}
+	was, err := wire.ParseBody(msgs[0].data)
+	if err != nil {
+		return fmt.Errorf("read log %s at %d: %w", logName(first.P), first.Seq, err)
+	}
+	if !was.Same(post) {
+		return fmt.Errorf("%w: %q is the frame %d of log %d", ErrIDReused, post.MsgID, first.Seq, first.P)
+	}
+	return nil
+}

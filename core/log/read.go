@@ -1,0 +1,147 @@
+package log
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"selvedge/wire"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Stored is a record at its place: the body of a frame, or a state record with
+// its V set. It belongs to who got it; bodies may be kept and must not change.
+type Stored struct {
+	Seq   wire.Seq
+	Body  wire.Body
+	State *wire.StateRecord
+}
+
+const (
+	chunkBytes   = 4 << 20 // of one request to the server
+	chunkRecords = 1024
+	leastBytes   = 64 << 10
+)
+
+func store(p wire.LogID, seq wire.Seq, data []byte) (Stored, error) {
+	if p != wire.StateLog {
+		return Stored{Seq: seq, Body: data}, nil
+	}
+	r := new(wire.StateRecord)
+	if err := wire.Msgpack.Decode(data, r); err != nil {
+		return Stored{}, fmt.Errorf("read log %s at %d: %w", logName(p), seq, err)
+	}
+	r.V = seq
+	return Stored{Seq: seq, State: r}, nil
+}
+
+// Read returns records of log p right after a position, in order: one at least
+// if there are any, and about maxBytes (at most 4 MiB) in one call. None means
+// the end. A first one beyond after+1 says that those between are gone.
+func (s *Store) Read(ctx context.Context, p wire.LogID, after wire.Seq, maxBytes int) ([]Stored, error) {
+	records, err := s.get(ctx, p, getRequest{Seq: after + 1, Batch: chunkRecords, MaxBytes: min(max(maxBytes, 1), chunkBytes)})
+	if errors.Is(err, errNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Stored, 0, len(records))
+	for _, r := range records {
+		st, err := store(p, r.seq, r.data)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, st)
+	}
+	return out, nil
+}
+
+// ReadChannel returns the frames of ch in (after, upto], oldest first, at most
+// limit and about maxBytes of them, but one if there is any; upto 0 = to the
+// end. more says that this range has others beyond the last one returned.
+// What lies at or below Floor, asked afterwards, is gone.
+func (s *Store) ReadChannel(ctx context.Context, ch wire.Channel, after, upto wire.Seq, limit, maxBytes int) (frames []Stored, more bool, err error) {
+	size := 0
+	err = s.scan(ctx, ch, after, limit+1, maxBytes, func(r record) bool {
+		if upto != 0 && r.seq > upto {
+			return false
+		}
+		if len(frames) == limit || len(frames) > 0 && size+len(r.data) > maxBytes {
+			more = true
+			return false
+		}
+		frames, size = append(frames, Stored{Seq: r.seq, Body: r.data}), size+len(r.data)
+		return true
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return frames, more, nil
+}
+
+// scan calls fn with the frames of ch after a position until it returns false;
+// expect and maxBytes are what it is likely to take.
+func (s *Store) scan(ctx context.Context, ch wire.Channel, after wire.Seq, expect, maxBytes int, fn func(record) bool) error {
+	p := wire.LogOf(ch, s.cfg.Logs)
+	for {
+		records, err := s.get(ctx, p, getRequest{
+			Seq: after + 1, NextFor: channelSubject(p, ch),
+			Batch: min(max(expect, 1), chunkRecords), MaxBytes: min(max(maxBytes, leastBytes), chunkBytes),
+		})
+		if errors.Is(err, errNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, r := range records {
+			if !fn(r) {
+				return nil
+			}
+		}
+		last := records[len(records)-1]
+		if last.pending == 0 {
+			return nil
+		}
+		after, expect = last.seq, expect-len(records)
+	}
+}
+
+// Floor is the position at and below which log p has nothing any more. It is
+// asked of the log anew: at least as high as it was for any read before. While
+// the log is unavailable, it is the last one known.
+func (s *Store) Floor(p wire.LogID) wire.Seq {
+	floor := &s.floors[s.index(p)]
+	if first, err := s.first(p); err == nil {
+		raise(floor, uint64(max(first, 1)-1))
+	}
+	return wire.Seq(floor.Load())
+}
+
+func (s *Store) first(p wire.LogID) (wire.Seq, error) {
+	sess, err := s.session()
+	if err != nil {
+		return 0, err
+	}
+	m, err := sess.read.Request("$JS.API.STREAM.INFO."+streamName(p), nil, 2*time.Second)
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	var info struct {
+		Error *jetstream.APIError `json:"error"`
+		State struct {
+			First wire.Seq `json:"first_seq"`
+		} `json:"state"`
+	}
+	if err := json.Unmarshal(m.Data, &info); err != nil {
+		return 0, unavailable(err)
+	}
+	if info.Error != nil {
+		return 0, unavailable(info.Error)
+	}
+	return info.State.First, nil
+}
