@@ -1,0 +1,131 @@
+package directory
+
+import (
+	"errors"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"selvedge/wire"
+)
+
+// batch gathers records of the state log into one write to the store. What it
+// has itself changed about memberships it keeps at hand, because the store does
+// not show it yet.
+type batch struct {
+	db      *pebble.DB
+	to      *pebble.Batch
+	members map[string]bool   // by live membership key: does it exist now?
+	counts  map[string]uint64 // by count key: members now
+	value   []byte            // scratch
+}
+
+func newBatch() *batch {
+	return &batch{members: make(map[string]bool), counts: make(map[string]uint64)}
+}
+
+func (b *batch) begin(db *pebble.DB) { b.db, b.to = db, db.NewBatch() }
+
+func (b *batch) end() {
+	_ = b.to.Close() // it only gives memory back
+	b.db, b.to = nil, nil
+	clear(b.members)
+	clear(b.counts)
+}
+
+func (b *batch) set(key, value []byte) error { return b.to.Set(key, value, nil) }
+func (b *batch) delete(key []byte) error     { return b.to.Delete(key, nil) }
+
+func (b *batch) add(r *wire.StateRecord) error {
+	if err := r.Check(); err != nil {
+		return err
+	}
+	switch r.Kind {
+	case wire.StateUser:
+		return b.document(string(r.User), r)
+	case wire.StateRoom:
+		return b.document(string(r.Room), r)
+	}
+	return b.membership(r)
+}
+
+func (b *batch) document(id string, r *wire.StateRecord) error {
+	liveKind, deadKind := docKinds(r.Kind)
+	live, dead := oneKey(liveKind, id), oneKey(deadKind, id)
+	b.value = appendNumbers(b.value[:0], uint64(r.V), r.Version)
+	if r.Deleted {
+		return errors.Join(b.delete(live), b.set(dead, b.value))
+	}
+	b.value = append(b.value, r.Data...)
+	return errors.Join(b.set(live, b.value), b.delete(dead))
+}
+
+func (b *batch) membership(r *wire.StateRecord) error {
+	live := twoKey(liveMember, string(r.Room), string(r.User))
+	dead := twoKey(deadMember, string(r.Room), string(r.User))
+	byUser := twoKey(joined, string(r.User), string(r.Room))
+	was, known := b.members[string(live)]
+	if !known {
+		var err error
+		if was, err = exists(b.db, live); err != nil {
+			return err
+		}
+	}
+	if was == r.Deleted {
+		if err := b.count(r.Room, r.Deleted); err != nil {
+			return err
+		}
+	}
+	b.members[string(live)] = !r.Deleted
+	if r.Deleted {
+		b.value = appendNumbers(b.value[:0], uint64(r.V))
+		return errors.Join(b.delete(live), b.delete(byUser), b.set(dead, b.value))
+	}
+	b.value = appendNumbers(b.value[:0], uint64(r.V), uint64(r.From))
+	return errors.Join(b.set(live, b.value), b.set(byUser, b.value), b.delete(dead))
+}
+
+// count moves a room's member count by one.
+func (b *batch) count(room wire.RoomID, down bool) error {
+	key := oneKey(memberCount, string(room))
+	n, known := b.counts[string(key)]
+	if !known {
+		var err error
+		if n, err = readCount(b.db, key); err != nil {
+			return err
+		}
+	}
+	if down {
+		n--
+	} else {
+		n++
+	}
+	b.counts[string(key)] = n
+	if n == 0 {
+		return b.delete(key)
+	}
+	return b.set(key, appendNumbers(nil, n))
+}
+
+func exists(from pebble.Reader, key []byte) (bool, error) {
+	_, closer, err := from.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, closer.Close()
+}
+
+func readCount(from pebble.Reader, key []byte) (uint64, error) {
+	b, closer, err := from.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	var n uint64
+	_, err = takeNumbers(b, &n)
+	return n, errors.Join(err, closer.Close())
+}
