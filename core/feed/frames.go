@@ -1,0 +1,175 @@
+package feed
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corelog "selvedge/core/log"
+	"selvedge/wire"
+)
+
+const (
+	// fillBytes is what one channel's fill, and fillTotal what one answer, may
+	// take: the rest comes by the next question.
+	fillBytes = 1 << 20
+	fillTotal = 4 << 20
+	// fillFrames is how many frames one channel's fill may have; fewFrames is
+	// enough for most.
+	fillFrames = 4096
+	fewFrames  = 32
+)
+
+// fill answers the newest frames of each channel in (after, upto], as many as
+// fit: the asker's range grows downward until it reaches what it needs.
+func (f *Feed) fill(ctx context.Context, q *wire.Query) (*wire.Answer, error) {
+	if len(q.Afters) != len(q.Chs) || len(q.Uptos) != len(q.Chs) {
+		return nil, fmt.Errorf("%w: a fill of %d channels with %d and %d positions", errBad, len(q.Chs), len(q.Afters), len(q.Uptos))
+	}
+	a := &wire.Answer{Epoch: f.Epoch()}
+	total := 0
+	for i, ch := range q.Chs {
+		fill := wire.Fill{Ch: ch, Floor: q.Uptos[i], Upto: q.Uptos[i]}
+		if total < fillTotal {
+			var err error
+			if fill, err = f.fillOne(ctx, ch, q.Afters[i], q.Uptos[i]); err != nil {
+				return nil, err
+			}
+		}
+		for _, fr := range fill.Frames {
+			total += len(fr)
+		}
+		a.Fills = append(a.Fills, fill)
+	}
+	return a, nil
+}
+
+func (f *Feed) fillOne(ctx context.Context, ch wire.Channel, after, upto wire.Seq) (wire.Fill, error) {
+	if err := ch.Check(); err != nil {
+		return wire.Fill{}, err
+	}
+	p := wire.LogOf(ch, f.logs)
+	if f.tails[p].End() < upto {
+		return wire.Fill{}, fmt.Errorf("log %d is at %d, %d is asked for", p, f.tails[p].End(), upto)
+	}
+	fill := wire.Fill{Ch: ch, Floor: after, Upto: upto}
+	if !f.index[p].moved(wire.FramesKey(ch), after) {
+		return fill, nil
+	}
+	// Most askers lack a few frames: read few first.
+	stored, more, err := f.cfg.Log.ReadBefore(ctx, ch, upto+1, fewFrames, fillBytes)
+	if err == nil && more && len(stored) > 0 && stored[0].Seq > after {
+		stored, more, err = f.cfg.Log.ReadBefore(ctx, ch, upto+1, fillFrames, fillBytes)
+	}
+	if err != nil {
+		return wire.Fill{}, err
+	}
+	first := 0
+	for first < len(stored) && stored[first].Seq <= after {
+		first++
+	}
+	// The frame before the first one tells its prev.
+	prev := f.cfg.Log.Floor(p)
+	switch {
+	case first > 0:
+		prev = max(prev, stored[first-1].Seq)
+	case more && len(stored) > 0:
+		before, _, err := f.cfg.Log.ReadBefore(ctx, ch, stored[0].Seq, 1, 1)
+		if err != nil {
+			return wire.Fill{}, err
+		}
+		if len(before) > 0 {
+			prev = max(prev, before[0].Seq)
+		}
+		fill.Floor = max(after, prev)
+	case prev > after: // what was trimmed may have been this channel's
+		fill.Floor, fill.Gone = prev, prev
+	}
+	fill.Frames = frames(p, stored[first:], prev)
+	return fill, nil
+}
+
+// frames encodes stored frames of one channel, the first of which follows prev.
+func frames(p wire.LogID, stored []corelog.Stored, prev wire.Seq) []wire.Data {
+	out := make([]wire.Data, 0, len(stored))
+	for i := range stored {
+		out = append(out, wire.Data(place(p, &stored[i], prev).Bytes))
+		prev = stored[i].Seq
+	}
+	return out
+}
+
+func (f *Feed) history(ctx context.Context, q *wire.Query) (*wire.Answer, error) {
+	h, err := f.History(ctx, q.Ch, q.Before, q.After, q.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return &wire.Answer{Epoch: f.Epoch(), Frames: h.Frames, Floor: h.Floor, Last: h.Last}, nil
+}
+
+// Page is one page of a channel's history.
+type Page struct {
+	Frames []wire.Data // whole messages, oldest first
+	Floor  wire.Seq    // frames up to it are gone
+	Last   wire.Seq    // the channel's last frame, 0 = none
+	More   bool        // there are more in the direction that was asked for: Next goes on
+	Next   wire.Seq    // after, or before, for the next page
+}
+
+// History reads one page: the oldest limit frames after a position, or the
+// newest before one (nil = the end).
+func (f *Feed) History(ctx context.Context, ch wire.Channel, before, after *wire.Seq, limit int) (Page, error) {
+	if err := ch.Check(); err != nil {
+		return Page{}, err
+	}
+	if limit <= 0 || limit > wire.MaxPage {
+		limit = 100
+	}
+	p := wire.LogOf(ch, f.logs)
+	var stored []corelog.Stored
+	var more bool
+	var err error
+	base := wire.Seq(0)
+	if after != nil {
+		base = *after
+		var upto wire.Seq
+		if before != nil && *before > 0 {
+			upto = *before - 1
+		}
+		stored, more, err = f.cfg.Log.ReadChannel(ctx, ch, *after, upto, limit, replyBytes)
+	} else {
+		var from wire.Seq
+		if before != nil {
+			from = *before
+		}
+		stored, more, err = f.cfg.Log.ReadBefore(ctx, ch, from, limit, replyBytes)
+		if more && len(stored) > 0 {
+			base = stored[0].Seq - 1
+		}
+	}
+	if err != nil {
+		return Page{}, err
+	}
+	page := Page{Floor: f.cfg.Log.Floor(p), Last: f.index[p].of(wire.FramesKey(ch)).seq, More: more}
+	if more && len(stored) > 0 {
+		page.Next = stored[0].Seq
+		if after != nil {
+			page.Next = stored[len(stored)-1].Seq
+		}
+	}
+	page.Frames = frames(p, stored, max(base, page.Floor))
+	return page, nil
+}
+
+// publish appends a client's post; the edge has checked what it may.
+func (f *Feed) publish(ctx context.Context, q *wire.Query) (*wire.Answer, error) {
+	post := wire.Post{Ch: q.Ch, TS: time.Now().UnixMilli(), From: q.From, MsgID: q.MsgID, Refs: q.Refs, Data: q.Data}
+	if err := post.Check(); err != nil {
+		return nil, err
+	}
+	placed, err := f.cfg.Publish(ctx, "user:"+q.From, &post)
+	if err != nil {
+		return nil, err
+	}
+	return &wire.Answer{P: placed.P, Seq: placed.Seq, Epoch: f.Epoch()}, nil
+}

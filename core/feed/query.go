@@ -1,0 +1,203 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"selvedge/core/directory"
+	corelog "selvedge/core/log"
+	"selvedge/wire"
+)
+
+const (
+	// welcomeRooms is how many rooms a welcome describes.
+	welcomeRooms = 100
+	// appliedTimeout bounds the wait for the view to reach an asker's marker.
+	appliedTimeout = 5 * time.Second
+)
+
+// Query implements link.Source.
+func (f *Feed) Query(ctx context.Context, _ string, q *wire.Query, applied wire.Seq) *wire.Answer {
+	f.cfg.Queried(q.T)
+	if q.P == wire.StateLog && applied > 0 {
+		wait, cancel := context.WithTimeout(ctx, appliedTimeout)
+		err := f.cfg.View.WaitApplied(wait, applied)
+		cancel()
+		if err != nil {
+			return fail(wire.Unavailable, "the view of the state is behind")
+		}
+	}
+	a, err := f.answer(ctx, q)
+	if err != nil {
+		return f.failure(q, err)
+	}
+	return a
+}
+
+func (f *Feed) answer(ctx context.Context, q *wire.Query) (*wire.Answer, error) {
+	switch q.T {
+	case wire.QFill:
+		return f.fill(ctx, q)
+	case wire.QHistory:
+		return f.history(ctx, q)
+	case wire.QPublish:
+		return f.publish(ctx, q)
+	}
+	a := &wire.Answer{Epoch: f.Epoch()}
+	err := f.cfg.View.Read(func(r *directory.Reader) error {
+		a.V = r.Applied()
+		switch q.T {
+		case wire.QHello:
+			return f.hello(r, q, a)
+		case wire.QRooms:
+			return f.rooms(r, q, a)
+		case wire.QRoom:
+			return f.room(r, q, a)
+		case wire.QMembers:
+			return f.members(r, q, a)
+		case wire.QGet:
+			return get(r, q, a)
+		}
+		return fmt.Errorf("%w: a query %q", errBad, q.T)
+	})
+	return a, err
+}
+
+// Errors of answers.
+var (
+	errBad       = errors.New("bad query")
+	errNotFound  = errors.New("not found")
+	errForbidden = errors.New("forbidden")
+)
+
+func fail(code wire.Code, message string) *wire.Answer {
+	return &wire.Answer{Err: &wire.Error{Code: code, Message: message}}
+}
+
+func (f *Feed) failure(q *wire.Query, err error) *wire.Answer {
+	switch {
+	case errors.Is(err, errBad), errors.Is(err, wire.ErrMalformed), errors.Is(err, wire.ErrBadID), errors.Is(err, wire.ErrBadChannel):
+		return fail(wire.BadRequest, err.Error())
+	case errors.Is(err, errNotFound):
+		return fail(wire.NotFound, err.Error())
+	case errors.Is(err, errForbidden):
+		return fail(wire.Forbidden, err.Error())
+	case errors.Is(err, corelog.ErrIDReused):
+		return fail(wire.Conflict, err.Error())
+	case errors.Is(err, wire.ErrTooLarge), errors.Is(err, corelog.ErrTooLarge):
+		return fail(wire.TooLarge, err.Error())
+	}
+	f.cfg.Logger.Warn("query failed", "kind", q.T, "err", err)
+	return fail(wire.Unavailable, "the log can't be read or written now: try again")
+}
+
+// hello is all that an edge needs for a user's session.
+func (f *Feed) hello(r *directory.Reader, q *wire.Query, a *wire.Answer) error {
+	doc, _, err := r.User(q.User)
+	if err != nil {
+		return err
+	}
+	if doc.Data == nil {
+		doc.Data = wire.Data{0x80} // a user who is known by token only
+	}
+	a.User = &wire.UserInfo{ID: q.User, V: doc.V, Data: doc.Data}
+	if a.Memberships, err = memberships(r, q.User); err != nil {
+		return err
+	}
+	for _, m := range a.Memberships {
+		a.RoomsV = max(a.RoomsV, m.V)
+	}
+	recent := slices.Clone(a.Memberships)
+	slices.SortStableFunc(recent, func(x, y wire.Membership) int {
+		return int(f.activity(y.Room).ts - f.activity(x.Room).ts)
+	})
+	if len(recent) > welcomeRooms {
+		recent, a.Next = recent[:welcomeRooms], "more"
+	}
+	for _, m := range recent {
+		if err := f.describe(r, m.Room, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func memberships(r *directory.Reader, user wire.UserID) ([]wire.Membership, error) {
+	var all []wire.Membership
+	for after := wire.RoomID(""); ; {
+		page, next, err := r.RoomsOf(user, after, wire.MaxPage)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page...)
+		if next == "" {
+			return all, nil
+		}
+		after = wire.RoomID(next)
+	}
+}
+
+// activity is a room's last frame.
+func (f *Feed) activity(id wire.RoomID) last {
+	ch := wire.RoomChannel(id)
+	return f.index[wire.LogOf(ch, f.logs)].of(wire.FramesKey(ch))
+}
+
+// describe adds a room as its members are told of it.
+func (f *Feed) describe(r *directory.Reader, id wire.RoomID, a *wire.Answer) error {
+	doc, _, err := r.Room(id)
+	if err != nil {
+		return err
+	}
+	if doc.Data == nil {
+		doc.Data = wire.Data{0x80}
+	}
+	a.Rooms = append(a.Rooms, wire.RoomInfo{
+		ID: id, P: wire.LogOf(wire.RoomChannel(id), f.logs), Seq: f.activity(id).seq,
+		MemberCount: doc.MemberCount, V: doc.V, Data: doc.Data,
+	})
+	return nil
+}
+
+func (f *Feed) room(r *directory.Reader, q *wire.Query, a *wire.Answer) error {
+	if _, ok, err := r.Room(q.Room); err != nil || !ok {
+		return errors.Join(err, fmt.Errorf("%w: room %q", errNotFound, q.Room))
+	}
+	return f.describe(r, q.Room, a)
+}
+
+func (f *Feed) rooms(r *directory.Reader, q *wire.Query, a *wire.Answer) error {
+	page, next, err := r.RoomsOf(q.User, wire.RoomID(q.AfterID), q.Limit)
+	if err != nil {
+		return err
+	}
+	size := 0
+	for i, m := range page {
+		if err := f.describe(r, m.Room, a); err != nil {
+			return err
+		}
+		if size += len(a.Rooms[i].Data) + 200; size > replyBytes {
+			a.Next = string(m.Room)
+			return nil
+		}
+	}
+	a.Next = next
+	return nil
+}
+
+// replyBytes is what one page of documents may take, so that a client's reply
+// stays below wire.MaxReply in either codec.
+const replyBytes = wire.MaxReply / 2
+
+func (f *Feed) members(r *directory.Reader, q *wire.Query, a *wire.Answer) error {
+	doc, ok, err := r.Room(q.Room)
+	if err != nil || !ok {
+		return errors.Join(err, fmt.Errorf("%w: room %q", errNotFound, q.Room))
+	}
+	a.MemberCount = doc.MemberCount
+	a.Members, a.Next, err = r.Members(q.Room, wire.UserID(q.AfterID), q.Limit)
+	return err
+}
