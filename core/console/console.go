@@ -1,0 +1,76 @@
+package console
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"io/fs"
+	"net/http"
+	"sync"
+	"time"
+
+	"selvedge/topology"
+	"selvedge/wire/link"
+)
+
+//go:embed web
+var files embed.FS
+
+// Config says where a console gets what it shows.
+type Config struct {
+	Self  topology.NodeID
+	Nodes func() topology.Snapshot
+	Links func() []link.PeerInfo
+	// Published is how many frames the logs have taken, ever.
+	Published func() uint64
+	Epoch     func() string
+	Logs      int
+}
+
+// Console serves the page and its state. It is safe for concurrent use.
+type Console struct {
+	cfg Config
+	mux *http.ServeMux
+
+	mu    sync.Mutex
+	rates rates // guarded by mu
+}
+
+// every paces the look at the counters that rates are made of.
+const every = time.Second
+
+// New is a console; Run makes its rates move.
+func New(cfg Config) *Console {
+	c := &Console{cfg: cfg, mux: http.NewServeMux()}
+	pages, err := fs.Sub(files, "web")
+	if err != nil {
+		panic("console: its pages are not in the binary: " + err.Error())
+	}
+	c.mux.Handle("GET /", http.FileServerFS(pages))
+	c.mux.HandleFunc("GET /console/state", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		_ = json.NewEncoder(w).Encode(c.State()) // a reader that went has no use for it
+	})
+	return c
+}
+
+// ServeHTTP implements http.Handler.
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.mux.ServeHTTP(w, r) }
+
+// Run looks at the counters until ctx ends.
+func (c *Console) Run(ctx context.Context) error {
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-t.C:
+			links := c.cfg.Links()
+			c.mu.Lock()
+			c.rates.take(now, c.cfg.Published(), links)
+			c.mu.Unlock()
+		}
+	}
+}
