@@ -1,0 +1,78 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"selvedge/core/directory"
+	corelog "selvedge/core/log"
+	"selvedge/internal/telemetry"
+	"selvedge/wire"
+)
+
+// Publisher appends posts to frame logs: see core/log.
+type Publisher interface {
+	Publish(ctx context.Context, publisher string, post *wire.Post) (corelog.Placed, error)
+}
+
+// Keys knows the API keys of backends.
+type Keys interface {
+	// Lookup gives the name of a key. It must not tell by its time how much of a
+	// key is right.
+	Lookup(key string) (name string, ok bool)
+}
+
+// HistoryPage is a part of a channel, oldest first.
+type HistoryPage struct {
+	Frames []wire.Data // whole messages
+	Floor  wire.Seq    // everything of the log up to here is gone
+	Last   wire.Seq    // end of the log when it was read
+	// Next is what to ask for to go on, as after if the request had one, else as
+	// before; 0 = there is no more.
+	Next wire.Seq
+}
+
+// Config is what the API works on.
+type Config struct {
+	Publisher Publisher
+	Directory *directory.Writer
+	// Signal hands a signal to whoever is connected. Nil = signals are refused.
+	Signal func(ch wire.Channel, from string, data wire.Data)
+	// History reads frames of ch: the newest limit ones below before, or the
+	// oldest limit ones above after (and below before). Nil positions = no bound.
+	History func(ctx context.Context, ch wire.Channel, before, after *wire.Seq, limit int) (HistoryPage, error)
+	Keys    Keys
+	// Cluster is what GET /v1/cluster answers: anything that encodes.
+	Cluster func() any
+	Epoch   string
+	Logs    int // number of frame logs
+	// Registry takes the metrics. Nil = none are kept.
+	Registry prometheus.Registerer
+	Logger   *slog.Logger     // nil = none
+	Now      func() time.Time // nil = time.Now
+}
+
+// api is the handlers' ground. It is fixed after New.
+type api struct {
+	Config
+	publishes publishMetrics
+}
+
+// New is the API as a handler, safe for concurrent use. It registers its metrics.
+func New(cfg Config) http.Handler {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Registry == nil {
+		cfg.Registry = prometheus.NewRegistry()
+	}
+	a := &api{Config: cfg, publishes: newPublishMetrics(cfg.Registry)}
+	return a.routes(telemetry.NewHTTPMetrics(cfg.Registry))
+}

@@ -1,0 +1,244 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"selvedge/core/api"
+	"selvedge/core/console"
+	"selvedge/core/directory"
+	"selvedge/core/feed"
+	corelog "selvedge/core/log"
+	"selvedge/internal/config"
+	"selvedge/internal/identity"
+	"selvedge/internal/node"
+	"selvedge/internal/telemetry"
+	"selvedge/topology"
+	"selvedge/topology/gossip"
+	"selvedge/topology/region"
+	"selvedge/wire"
+	"selvedge/wire/link"
+)
+
+// Config is what a core needs to run. It is not modified.
+type Config struct {
+	Name    string
+	Region  region.Region
+	Zone    string
+	Keys    node.Keys
+	APIKeys *identity.APIKeys
+	Seeds   []string // gossip addresses to join by
+	Build   config.Build
+	Logger  *slog.Logger
+
+	APIAddr, LinkAddr, GossipAddr, AdminAddr string
+	Reachable                                func(bound net.Addr) (string, error)
+
+	Log corelog.Config // its Logger is set by Run
+
+	// Mount serves the paths of the API port that are not the API's; nil = 404.
+	Mount http.Handler
+	// WrapLink replaces the link's socket, for simulated latency; nil = not.
+	WrapLink func(net.PacketConn) net.PacketConn
+}
+
+// leaveTimeout bounds the goodbye to the others.
+const leaveTimeout = 2 * time.Second
+
+// coreNode is a running core.
+type coreNode struct {
+	cfg     Config
+	log     *corelog.Store
+	view    *directory.View
+	feed    *feed.Feed
+	links   *link.Server
+	gossip  *gossip.Gossip
+	ready   *telemetry.Ready
+	metrics *metrics
+}
+
+// Run runs a core until ctx ends, then says goodbye and closes the logs in good
+// order. It fails at once if an address is taken, a key is wrong, or the data
+// folder can't be used or has another core.
+func Run(ctx context.Context, cfg Config) (err error) {
+	n := &coreNode{cfg: cfg, ready: telemetry.NewReady("logs")}
+	apiListener, err := telemetry.Listen("api", cfg.APIAddr, "api-addr")
+	if err != nil {
+		return err
+	}
+	defer apiListener.Close()
+	udp, err := telemetry.ListenUDP("link", cfg.LinkAddr, "link-addr")
+	if err != nil {
+		return err
+	}
+	defer udp.Close()
+	var pc net.PacketConn = udp
+	if cfg.WrapLink != nil {
+		pc = cfg.WrapLink(udp)
+		defer pc.Close()
+	}
+	if err := n.openStore(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, n.view.Close(), n.log.Close()) }()
+
+	reg := telemetry.NewRegistry(cfg.Build)
+	n.metrics = newMetrics(reg, n)
+	n.feed = feed.New(feed.Config{
+		Log: n.log, View: n.view, Publish: n.log.Publish, Signal: n.signal, Queried: n.metrics.queried, Logger: cfg.Logger,
+	})
+	if n.links, err = link.Listen(pc, link.ServerConfig{
+		TLS: cfg.Keys.Identity.ServerTLS(), Source: n.feed, Logger: cfg.Logger, Events: n.linkEvents(),
+	}); err != nil {
+		return err
+	}
+	if err := n.startGossip(ctx, apiListener.Addr(), udp.LocalAddr()); err != nil {
+		return err
+	}
+	defer n.gossip.Close()
+
+	board := console.New(console.Config{Self: topology.NodeID(cfg.Name), Nodes: n.gossip.Snapshot, Links: n.links.Peers, Published: n.metrics.published, Epoch: n.log.Epoch, Logs: n.log.Logs()})
+	admin, err := telemetry.StartAdmin(cfg.AdminAddr, telemetry.AdminConfig{
+		Registry: reg, Ready: n.ready, Mount: board, Logger: cfg.Logger, Varz: board.State,
+	})
+	if err != nil {
+		return err
+	}
+	cfg.Logger.Info("core started", "region", cfg.Region.Name, "api", apiListener.Addr().String(), "link", udp.LocalAddr().String(),
+		"gossip", n.gossip.Addr(), "admin", admin.Addr(), "data", cfg.Log.Dir, "epoch", n.log.Epoch(), "logs", n.log.Logs())
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return n.feed.Run(ctx) })
+	g.Go(func() error { return board.Run(ctx) })
+	g.Go(func() error { return n.serveLinks(ctx) })
+	g.Go(func() error { return api.Serve(ctx, apiListener, n.handler(reg), cfg.Logger) })
+	g.Go(func() error {
+		<-ctx.Done()
+		n.ready.Unmet("drain", "stopping")
+		return n.gossip.Leave(leaveTimeout)
+	})
+	err = g.Wait()
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+	defer cancel()
+	return errors.Join(err, admin.Close(closing))
+}
+
+// openStore opens the logs, and the view of the state log beside them.
+func (n *coreNode) openStore(ctx context.Context) (err error) {
+	cfg := n.cfg.Log
+	cfg.Logger = n.cfg.Logger
+	if n.log, err = corelog.Open(ctx, cfg); err != nil {
+		return err
+	}
+	if n.view, err = directory.Open(directory.Config{
+		Dir: filepath.Join(cfg.Dir, "directory"), Epoch: n.log.Epoch(), Logger: n.cfg.Logger,
+	}); err != nil {
+		return errors.Join(err, n.log.Close())
+	}
+	return nil
+}
+
+// serveLinks takes links once the feed knows every channel's last frame.
+func (n *coreNode) serveLinks(ctx context.Context) error {
+	select {
+	case <-n.feed.Ready():
+	case <-ctx.Done():
+	}
+	if ctx.Err() == nil {
+		n.ready.Met("logs")
+		if err := n.gossip.Update(func(s *topology.Node) { s.State = topology.StateReady }); err != nil {
+			return err
+		}
+	}
+	return n.links.Run(ctx)
+}
+
+func (n *coreNode) startGossip(ctx context.Context, apiAddr, udp net.Addr) error {
+	linkAddr, err := n.cfg.Reachable(udp)
+	if err != nil {
+		return err
+	}
+	httpAddr, err := n.cfg.Reachable(apiAddr)
+	if err != nil {
+		return err
+	}
+	n.gossip, err = gossip.Start(ctx, gossip.Config{
+		Self: topology.Node{
+			ID: topology.NodeID(n.cfg.Name), Role: topology.RoleCore, Region: n.cfg.Region.Name, Zone: n.cfg.Zone,
+			Lat: n.cfg.Region.Lat, Lon: n.cfg.Region.Lon, State: topology.StateStarting,
+			Link: linkAddr, API: httpAddr, Version: n.cfg.Build.Version,
+		},
+		Bind: n.cfg.GossipAddr, Seeds: n.cfg.Seeds, Key: n.cfg.Keys.Gossip, Logger: n.cfg.Logger,
+	})
+	return err
+}
+
+// signal hands a signal to every link but the one that it came from.
+func (n *coreNode) signal(from string, s *wire.Signal) {
+	if err := n.links.Signal(from, s, wire.LogOf(s.Ch, n.log.Logs())); err != nil {
+		n.cfg.Logger.Debug("signal dropped", "err", err)
+	}
+}
+
+func (n *coreNode) linkEvents() link.ServerEvents {
+	log := n.cfg.Logger
+	return link.ServerEvents{
+		Up: func(node, region string) { log.Info("link up", "edge", node, "region", region) },
+		Down: func(node, region string, err error) {
+			log.Warn("link down", "edge", node, "region", region, "err", err)
+		},
+		Refused:    func(addr net.Addr, err error) { log.Warn("link refused", "addr", addr.String(), "err", err) },
+		Sent:       n.metrics.sent,
+		ReadFailed: func(p wire.LogID, err error) { log.Warn("log can't be read", "log", p, "err", err) },
+	}
+}
+
+// Cluster is what GET /v1/cluster answers.
+type Cluster struct {
+	Epoch   string                `json:"epoch"`
+	Logs    int                   `json:"logs"`
+	Nodes   []topology.Node       `json:"nodes"`
+	Regions map[string]RegionInfo `json:"regions"`
+}
+
+// RegionInfo is one region of a cluster. Relays names, by log, the edge that
+// takes it from a core for the region.
+type RegionInfo struct {
+	Nodes  []topology.NodeID `json:"nodes"`
+	Relays []topology.NodeID `json:"relays"`
+}
+
+func (n *coreNode) cluster() any {
+	snap := n.gossip.Snapshot()
+	c := Cluster{Epoch: n.log.Epoch(), Logs: n.log.Logs(), Nodes: snap.Nodes(), Regions: map[string]RegionInfo{}}
+	for _, node := range c.Nodes {
+		r := c.Regions[node.Region]
+		r.Nodes = append(r.Nodes, node.ID)
+		if r.Relays == nil {
+			r.Relays = topology.RelayPlan(snap, node.Region, c.Logs)
+		}
+		c.Regions[node.Region] = r
+	}
+	return c
+}
+
+// history adapts the feed's pages to the API's.
+func (n *coreNode) history(ctx context.Context, ch wire.Channel, before, after *wire.Seq, limit int) (api.HistoryPage, error) {
+	page, err := n.feed.History(ctx, ch, before, after, limit)
+	if err != nil {
+		return api.HistoryPage{}, fmt.Errorf("history of %s: %w", ch, err)
+	}
+	out := api.HistoryPage{Frames: page.Frames, Floor: page.Floor, Last: page.Last}
+	if page.More {
+		out.Next = page.Next
+	}
+	return out, nil
+}

@@ -1,0 +1,35 @@
+package core
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"selvedge/core/api"
+	"selvedge/core/directory"
+	"selvedge/internal/telemetry"
+	"selvedge/wire"
+)
+
+// handler is the API port: the API, health, and what Config.Mount adds.
+func (n *coreNode) handler(reg prometheus.Registerer) http.Handler {
+	calls := api.New(api.Config{
+		Publisher: n.log,
+		Directory: &directory.Writer{View: n.view, Log: n.log, End: n.log.End, Logs: n.log.Logs()},
+		Signal: func(ch wire.Channel, from string, data wire.Data) {
+			n.signal("", &wire.Signal{T: wire.TSignal, Ch: ch, From: from, Data: data})
+		},
+		History: n.history, Keys: n.cfg.APIKeys, Cluster: n.cluster,
+		Epoch: n.log.Epoch(), Logs: n.log.Logs(), Registry: reg, Logger: n.cfg.Logger,
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/healthz", telemetry.Alive())
+	mux.Handle("/readyz", n.ready.Status())
+	mux.Handle("/v1/", calls)
+	if n.cfg.Mount != nil {
+		mux.Handle("/", n.cfg.Mount)
+	} else {
+		mux.Handle("/", calls)
+	}
+	return mux
+}
