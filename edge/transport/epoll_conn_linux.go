@@ -1,0 +1,214 @@
+package transport
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxIovecs is how many buffers one system call takes; the kernel's own limit
+// is 1,024.
+const maxIovecs = 256
+
+// readable reads once, at most a buffer full: the socket's budget for a turn.
+func (l *epoll) readable(c *Conn, events uint32) {
+	if c.state&(paused|finishing) == paused {
+		l.shut(c, socketError(int(c.fd))) // nobody asked: it is a reset or a hang-up
+		return
+	}
+	over := events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
+	for {
+		n, err := unix.Read(int(c.fd), l.buf)
+		switch {
+		case err == nil && n > 0:
+		case err == nil:
+			l.shut(c, nil)
+			return
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EAGAIN):
+			if events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+				l.shut(c, socketError(int(c.fd)))
+			}
+			return
+		default:
+			l.shut(c, os.NewSyscallError("read", err))
+			return
+		}
+		if c.state&finishing == 0 {
+			if err := l.h.Data(c, l.buf[:n]); err != nil {
+				l.shut(c, err)
+			}
+		}
+		if !over || n == len(l.buf) || c.state&(closing|paused) != 0 {
+			return
+		}
+	}
+}
+
+// writable serves a socket that has room after a short write.
+func (l *epoll) writable(c *Conn) {
+	if c.state&wantWrite == 0 {
+		return
+	}
+	c.state &^= wantWrite
+	if c.state&finishing == 0 {
+		l.h.Writable(c)
+		return
+	}
+	lg := l.graves.lingers.of[c]
+	n, err := l.send(c, lg.rest)
+	if lg.rest = lg.rest[n:]; err != nil {
+		l.shut(c, err)
+		return
+	}
+	l.hangUp(c, lg)
+}
+
+func (l *epoll) write(c *Conn, bufs [][]byte) (int, error) {
+	if c.state&(closing|finishing) != 0 {
+		return 0, ErrClosed
+	}
+	if c.state&wantWrite != 0 {
+		return 0, nil
+	}
+	n, err := l.sendAll(c, bufs)
+	if err != nil {
+		l.shut(c, err)
+		return n, err
+	}
+	if c.state&wantWrite != 0 {
+		l.arm(c)
+	}
+	return n, nil
+}
+
+// sendAll writes bufs until there is no room, and sets wantWrite then.
+func (l *epoll) sendAll(c *Conn, bufs [][]byte) (int, error) {
+	sent := 0
+	for len(bufs) > 0 && c.state&wantWrite == 0 {
+		part := bufs[:min(len(bufs), maxIovecs)]
+		bufs = bufs[len(part):]
+		n, err := 0, error(nil)
+		if len(part) == 1 {
+			n, err = l.send(c, part[0])
+		} else {
+			n, err = l.sendv(c, part)
+		}
+		sent += n
+		if err != nil {
+			return sent, err
+		}
+	}
+	return sent, nil
+}
+
+// send writes one buffer.
+func (l *epoll) send(c *Conn, b []byte) (int, error) {
+	for len(b) > 0 {
+		n, err := unix.Write(int(c.fd), b)
+		switch {
+		case err == nil:
+			if n < len(b) {
+				c.state |= wantWrite
+			}
+			return n, nil
+		case errors.Is(err, unix.EAGAIN):
+			c.state |= wantWrite
+			return 0, nil
+		case !errors.Is(err, unix.EINTR):
+			return 0, os.NewSyscallError("write", err)
+		}
+	}
+	return 0, nil
+}
+
+// sendv writes up to maxIovecs buffers in one system call. unix.Writev would
+// allocate its vector for each call.
+func (l *epoll) sendv(c *Conn, bufs [][]byte) (int, error) {
+	iov, want := l.iov[:0], 0
+	for _, b := range bufs {
+		if len(b) == 0 {
+			continue
+		}
+		v := unix.Iovec{Base: &b[0]}
+		v.SetLen(len(b))
+		iov, want = append(iov, v), want+len(b)
+	}
+	if want == 0 {
+		return 0, nil
+	}
+	defer clear(iov) // nobody's memory is kept
+	for {
+		n, _, errno := unix.Syscall(unix.SYS_WRITEV, uintptr(c.fd), uintptr(unsafe.Pointer(&iov[0])), uintptr(len(iov)))
+		switch errno {
+		case 0:
+			if int(n) < want {
+				c.state |= wantWrite
+			}
+			return int(n), nil
+		case unix.EINTR:
+		case unix.EAGAIN:
+			c.state |= wantWrite
+			return 0, nil
+		default:
+			return 0, os.NewSyscallError("writev", errno)
+		}
+	}
+}
+
+func (l *epoll) setPaused(c *Conn, on bool) {
+	if c.state&(closing|finishing) != 0 {
+		return
+	}
+	if c.state &^= paused; on {
+		c.state |= paused
+	}
+	l.arm(c)
+}
+
+func (l *epoll) shut(c *Conn, err error) { l.graves.bury(c, err) }
+
+func (l *epoll) finish(c *Conn, last [][]byte, err error) {
+	if c.state&(closing|finishing) != 0 {
+		return
+	}
+	n := 0
+	if c.state&wantWrite == 0 {
+		var failed error
+		if n, failed = l.sendAll(c, last); failed != nil {
+			l.shut(c, err)
+			return
+		}
+	}
+	c.state = c.state&^paused | finishing
+	rest := appendFrom(nil, last, n)
+	lg := l.graves.lingers.add(c, err, rest, time.Now().Add(l.cfg.Linger))
+	l.hangUp(c, lg)
+	l.arm(c)
+}
+
+// hangUp half-closes c once nothing is left to write. Closing at once would
+// make the kernel reset the connection if the peer has sent anything more, and
+// a reset can destroy the last bytes on their way.
+func (l *epoll) hangUp(c *Conn, lg *linger) {
+	if c.state &^= wantWrite; len(lg.rest) > 0 {
+		c.state |= wantWrite
+		return
+	}
+	lg.rest = nil
+	if unix.Shutdown(int(c.fd), unix.SHUT_WR) != nil {
+		l.shut(c, lg.err) // reset meanwhile
+	}
+}
+
+func (l *epoll) remote(c *Conn) netip.AddrPort {
+	if c.fd < 0 {
+		return netip.AddrPort{}
+	}
+	return peerName(int(c.fd))
+}

@@ -1,0 +1,17 @@
+package transport
+
+import "testing"
+
+func subjects() []subject {
+	return []subject{epollSubject(), portableSubject()}
+}
+
+func epollSubject() subject {
+	return subject{"epoll", func(t testing.TB, cfg Config) Loop {
+		l, err := NewEpoll(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}}
+}
