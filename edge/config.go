@@ -1,0 +1,40 @@
+package edge
+
+import (
+	"log/slog"
+	"net"
+	"time"
+
+	"selvedge/internal/config"
+	"selvedge/internal/identity"
+	"selvedge/internal/node"
+	"selvedge/topology/region"
+)
+
+// Config is what an edge needs to run. It is not modified.
+type Config struct {
+	Name   string
+	Region region.Region
+	Zone   string
+	Keys   node.Keys
+	Tokens identity.TokenConfig
+	Seeds  []string // gossip addresses to join by
+	Build  config.Build
+	Logger *slog.Logger
+
+	PublicAddr, LinkAddr, GossipAddr, AdminAddr string
+	// AdvertiseURL is where clients reach this edge; "" = http:// and the
+	// public address.
+	AdvertiseURL string
+	Reachable    func(bound net.Addr) (string, error)
+
+	Transport      string   // "epoll" or "portable"
+	AllowedOrigins []string // "*" = any
+	MaxSockets     int      // 0 = nine tenths of the file limit
+	CacheBytes     int64
+	SocketBudget   int // bytes that a socket may have pending
+	Ping           time.Duration
+
+	// WrapLink replaces the link's socket, for simulated latency; nil = not.
+	WrapLink func(net.PacketConn) net.PacketConn
+}

@@ -1,0 +1,287 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"selvedge/edge/upstream"
+	"selvedge/internal/identity"
+	"selvedge/internal/telemetry"
+	"selvedge/topology"
+	"selvedge/topology/gossip"
+	"selvedge/wire/link"
+)
+
+const (
+	// fresh is how old the last watermark may be for the edge to count as ready
+	// (rule 5).
+	fresh = 3 * time.Second
+	// tick paces the look at freshness and load.
+	tick = time.Second
+	// leaveTimeout bounds the goodbye to the others.
+	leaveTimeout = 2 * time.Second
+	// files that an edge needs beside its sockets
+	spareFiles = 256
+)
+
+// edgeNode is a running edge.
+type edgeNode struct {
+	// Fixed by Run before anything is served.
+	cfg      Config
+	verifier *identity.Verifier
+	gossip   *gossip.Gossip
+	up       *upstream.Upstream
+	metrics  *metrics
+	ready    *telemetry.Ready
+	limit    int
+	started  time.Time
+
+	world     atomic.Pointer[world]
+	draining  atomic.Bool
+	lastWater atomic.Int64 // Unix nanoseconds of the newest watermark
+}
+
+// Run runs an edge until ctx ends, then says goodbye. It fails at once if an
+// address is taken or a key is wrong.
+func Run(ctx context.Context, cfg Config) (err error) {
+	n := &edgeNode{cfg: cfg, ready: telemetry.NewReady("gossip", "link"), started: time.Now()}
+	if n.verifier, err = identity.NewVerifier(cfg.Tokens); err != nil {
+		return err
+	}
+	if n.limit, err = socketLimit(cfg.MaxSockets); err != nil {
+		return err
+	}
+	reg := telemetry.NewRegistry(cfg.Build)
+	n.metrics = newMetrics(reg)
+
+	public, err := telemetry.Listen("public", cfg.PublicAddr, "public-addr")
+	if err != nil {
+		return err
+	}
+	defer public.Close()
+	udp, err := telemetry.ListenUDP("link", cfg.LinkAddr, "link-addr")
+	if err != nil {
+		return err
+	}
+	defer udp.Close()
+	var pc net.PacketConn = udp
+	if cfg.WrapLink != nil {
+		pc = cfg.WrapLink(udp)
+		defer pc.Close()
+	}
+	linkTransport := link.NewTransport(pc)
+	defer linkTransport.Close()
+
+	self, err := n.describe(public.Addr(), udp.LocalAddr())
+	if err != nil {
+		return err
+	}
+	if n.gossip, err = gossip.Start(ctx, gossip.Config{
+		Self: self, Bind: cfg.GossipAddr, Seeds: cfg.Seeds, Key: cfg.Keys.Gossip, Logger: cfg.Logger,
+	}); err != nil {
+		return err
+	}
+	defer n.gossip.Close()
+	changed, stop := n.gossip.Watch()
+	defer stop()
+
+	g, ctx := errgroup.WithContext(ctx)
+	n.up = upstream.New(upstream.Config{
+		Transport: linkTransport, TLS: cfg.Keys.Identity.ClientTLS(), Node: cfg.Name, Region: cfg.Region.Name,
+		Targets: n.cores, TargetsChanged: changed, Sink: &follower{n: n, ctx: ctx, g: g}, Logger: cfg.Logger,
+		Status: n.linkStatus,
+	})
+	n.gauges(reg)
+	admin, err := telemetry.StartAdmin(cfg.AdminAddr, telemetry.AdminConfig{
+		Registry: reg, Ready: n.ready, Varz: func() any { return n.status() }, Logger: cfg.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	cfg.Logger.Info("edge started", "region", cfg.Region.Name, "public", self.Public, "gossip", n.gossip.Addr(), "admin", admin.Addr(), "sockets_limit", n.limit)
+
+	g.Go(func() error { return n.up.Run(ctx) })
+	g.Go(func() error { return n.watch(ctx) })
+	g.Go(func() error { return n.serve(ctx, public) })
+	err = g.Wait()
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+	defer cancel()
+	return errors.Join(err, admin.Close(closing))
+}
+
+// serve serves the public port until ctx ends.
+func (n *edgeNode) serve(ctx context.Context, ln net.Listener) error {
+	srv := &http.Server{
+		Handler: n.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		ErrorLog: telemetry.ServerLog(n.cfg.Logger),
+	}
+	stop := context.AfterFunc(ctx, func() {
+		n.draining.Store(true)
+		_ = n.gossip.Leave(leaveTimeout)
+		_ = srv.Close()
+	})
+	defer stop()
+	if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("public port: %w", err)
+	}
+	return nil
+}
+
+// describe is this node as the others see it.
+func (n *edgeNode) describe(public, udp net.Addr) (topology.Node, error) {
+	linkAddr, err := n.cfg.Reachable(udp)
+	if err != nil {
+		return topology.Node{}, err
+	}
+	url := n.cfg.AdvertiseURL
+	if url == "" {
+		addr, err := n.cfg.Reachable(public)
+		if err != nil {
+			return topology.Node{}, err
+		}
+		url = "http://" + addr
+	}
+	return topology.Node{
+		ID: topology.NodeID(n.cfg.Name), Role: topology.RoleEdge, Region: n.cfg.Region.Name, Zone: n.cfg.Zone,
+		Lat: n.cfg.Region.Lat, Lon: n.cfg.Region.Lon, State: topology.StateStarting,
+		Link: linkAddr, Public: url, Version: n.cfg.Build.Version,
+	}, nil
+}
+
+// cores are the cores to link to, nearest first; those that are starting or
+// draining last.
+func (n *edgeNode) cores() []upstream.Target {
+	return targets(n.gossip.Snapshot().Cores(), n.cfg.Region.Lat, n.cfg.Region.Lon)
+}
+
+// watch keeps readiness, state and load true.
+func (n *edgeNode) watch(ctx context.Context) error {
+	t := time.NewTicker(tick)
+	defer t.Stop()
+	for {
+		if len(n.gossip.Snapshot().Cores()) > 0 {
+			n.ready.Met("gossip")
+		} else if err := n.gossip.LastError(); err != nil {
+			n.ready.Unmet("gossip", err.Error())
+		} else {
+			n.ready.Unmet("gossip", "no core is known")
+		}
+		if since := time.Since(time.Unix(0, n.lastWater.Load())); n.world.Load() != nil && since < fresh {
+			n.ready.Met("link")
+		} else {
+			n.ready.Unmet("link", "no word from a core")
+		}
+		n.tell()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+	}
+}
+
+// tell gossips our state and load when they changed enough to matter.
+func (n *edgeNode) tell() {
+	state := topology.StateStarting
+	if len(n.ready.Reasons()) == 0 {
+		state = topology.StateReady
+	}
+	load := float64(n.sockets()) / float64(n.limit)
+	self, _ := n.gossip.Snapshot().Node(topology.NodeID(n.cfg.Name))
+	if self.State == state && max(load-self.Load, self.Load-load) < 0.02 {
+		return
+	}
+	if err := n.gossip.Update(func(s *topology.Node) { s.State, s.Load = state, load }); err != nil {
+		n.cfg.Logger.Debug("gossip update", "err", err)
+	}
+}
+
+func (n *edgeNode) watermark() { n.lastWater.Store(time.Now().UnixNano()) }
+
+func (n *edgeNode) linkUp() {
+	n.watermark() // the welcome is as good
+	n.metrics.relinks.WithLabelValues("linked").Inc()
+}
+
+func (n *edgeNode) linkDown(err error) {
+	n.cfg.Logger.Warn("link lost", "err", err)
+}
+
+func (n *edgeNode) sockets() int {
+	if w := n.world.Load(); w != nil {
+		return w.engine.Sockets()
+	}
+	return 0
+}
+
+func (n *edgeNode) clockOffset() time.Duration {
+	_, _, offset, _ := n.up.Status()
+	return offset
+}
+
+// Status is what /varz shows of an edge, and what a console may poll.
+type Status struct {
+	Node          string  `json:"node"`
+	Region        string  `json:"region"`
+	Upstream      string  `json:"upstream,omitempty"`
+	RTTMillis     float64 `json:"rtt_ms"`
+	Sockets       int     `json:"sockets"`
+	SocketsLimit  int     `json:"sockets_limit"`
+	Users         int     `json:"users"`
+	Interests     int     `json:"interests"`
+	CacheBytes    int64   `json:"cache_bytes"`
+	Frames        uint64  `json:"frames"` // received since the start
+	LinkBytes     uint64  `json:"link_bytes"`
+	Delivered     uint64  `json:"delivered"` // to sockets since the start
+	DelayMillis   float64 `json:"delay_ms"`  // of the newest frame
+	UptimeSeconds float64 `json:"uptime_s"`
+	Logs          int     `json:"logs"` // taken from the upstream
+}
+
+func (n *edgeNode) status() Status {
+	s := Status{
+		Node: n.cfg.Name, Region: n.cfg.Region.Name, SocketsLimit: n.limit, UptimeSeconds: time.Since(n.started).Seconds(),
+		Interests: n.up.Interests(), Frames: n.metrics.framesN.Load(), LinkBytes: n.metrics.bytesN.Load(),
+		Delivered: n.metrics.deliveredN.Load(), DelayMillis: float64(n.metrics.lastDelay.Load()) / 1e6,
+	}
+	if to, rtt, _, ok := n.up.Status(); ok {
+		s.Upstream, s.RTTMillis = to, float64(rtt)/1e6
+	}
+	if w := n.world.Load(); w != nil {
+		s.Sockets, s.Users, s.CacheBytes, s.Logs = w.engine.Sockets(), w.sessions.Users(), w.cache.Bytes(), w.cache.Logs()
+	}
+	return s
+}
+
+// linkStatus is the part of status that the core's console shows.
+func (n *edgeNode) linkStatus() link.Status {
+	s := n.status()
+	return link.Status{
+		Sockets: s.Sockets, SocketsLimit: s.SocketsLimit, Frames: s.Frames, Bytes: s.LinkBytes, Delivered: s.Delivered,
+		DelayMillis: s.DelayMillis, RTTMillis: s.RTTMillis, UptimeMillis: int64(s.UptimeSeconds * 1000),
+	}
+}
+
+// socketLimit is how many sockets the process can hold.
+func socketLimit(want int) (int, error) {
+	var r syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil {
+		return 0, fmt.Errorf("read the file limit: %w", err)
+	}
+	limit := int(min(r.Cur, 1<<30))
+	if want == 0 {
+		return max(limit/10*9-spareFiles, 1), nil
+	}
+	if want+spareFiles > limit {
+		return 0, fmt.Errorf("--max-sockets %d needs a file limit of %d, it is %d: raise it (ulimit -n) or choose at most %d", want, want+spareFiles, limit, limit-spareFiles)
+	}
+	return want, nil
+}

@@ -1,0 +1,126 @@
+package fanout
+
+import (
+	"errors"
+	"time"
+
+	"selvedge/edge/cache"
+	"selvedge/edge/websocket"
+	"selvedge/wire"
+)
+
+// wheel spreads the pings over their interval: each socket sits in one bucket,
+// and each tick serves the buckets that are due.
+type wheel struct {
+	buckets [][]*Socket
+	every   time.Duration
+	next    int
+	due     time.Time // of bucket next; zero before the first tick
+}
+
+// step is the time between two buckets.
+const step = 100 * time.Millisecond
+
+func newWheel(ping time.Duration) wheel {
+	n := max(int(ping/step), 1)
+	return wheel{buckets: make([][]*Socket, n), every: ping / time.Duration(n)}
+}
+
+// add puts k where it is pinged one full turn from now, or nearly.
+func (w *wheel) add(k *Socket) {
+	b := (w.next + len(w.buckets) - 1) % len(w.buckets)
+	k.bucket, k.slot = int16(b), int32(len(w.buckets[b]))
+	w.buckets[b] = append(w.buckets[b], k)
+}
+
+func (w *wheel) remove(k *Socket) {
+	list := w.buckets[k.bucket]
+	last := len(list) - 1
+	list[k.slot] = list[last]
+	list[k.slot].slot = k.slot
+	list[last] = nil
+	w.buckets[k.bucket] = list[:last]
+}
+
+type greeted struct {
+	k        *Socket
+	deadline time.Time
+}
+
+// Tick pings those whose turn it is, and ends those that are dead or never
+// said hello.
+func (s *shard) Tick(now time.Time) {
+	for len(s.hellos) > 0 && (s.hellos[0].k.state != greeting || !now.Before(s.hellos[0].deadline)) {
+		k := s.hellos[0].k
+		s.hellos[0] = greeted{}
+		s.hellos = s.hellos[1:]
+		if k.state == greeting {
+			s.closeSocket(k, wire.CloseMalformed, "no hello came")
+		}
+	}
+	w := &s.wheel
+	if w.due.IsZero() {
+		w.due = now
+	}
+	for !now.Before(w.due) {
+		bucket := w.buckets[w.next]
+		for i := len(bucket) - 1; i >= 0; i-- { // a socket that goes moves the last to its place
+			s.heartbeat(bucket[i])
+		}
+		w.next = (w.next + 1) % len(w.buckets)
+		w.due = w.due.Add(w.every)
+	}
+	s.flushDirty()
+}
+
+// errDead closes a socket that was silent for two intervals.
+var errDead = errors.New("fanout: the peer is silent")
+
+// pingFrame is the ping that every socket gets.
+var pingFrame = websocket.Ping(nil)
+
+// heartbeat pings k, or ends it when it was silent for two intervals.
+func (s *shard) heartbeat(k *Socket) {
+	if k.state >= closing {
+		return
+	}
+	if !k.heard && k.missed {
+		k.conn.Close(errDead)
+		return
+	}
+	k.missed = !k.heard
+	k.heard = false
+	s.push(k, pingFrame)
+	if k.state == running && k.pending <= s.e.cfg.Budget {
+		s.push(k, s.cursor(k))
+	}
+}
+
+// cursor tells a session that it has everything of its own up to here, for
+// those logs where that is so (rule 5). All live sockets share one message.
+func (s *shard) cursor(k *Socket) []byte {
+	if k.extra == nil {
+		if s.cursors[k.codec] == nil {
+			s.cursors[k.codec] = s.cursorPacket(k.codec, nil)
+		}
+		return s.cursors[k.codec]
+	}
+	return s.cursorPacket(k.codec, k.extra)
+}
+
+func (s *shard) cursorPacket(c wire.Codec, x *extra) []byte {
+	at := wire.AtOf(s.pos)
+	if x != nil {
+		for _, l := range x.lags {
+			delete(at, l.p.String())
+		}
+		for _, l := range x.late {
+			delete(at, l.ch.P.String())
+		}
+	}
+	b, err := wire.Msgpack.Append(nil, wire.CursorMoved{T: wire.TCursor, At: at, V: s.seen})
+	if err != nil {
+		return nil
+	}
+	return cache.Packet(c, b)
+}

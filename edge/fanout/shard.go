@@ -1,0 +1,252 @@
+package fanout
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"selvedge/edge/cache"
+	"selvedge/edge/transport"
+	"selvedge/edge/websocket"
+	"selvedge/wire"
+)
+
+// mail is what others send a shard: a batch, or something to do.
+type mail struct {
+	batch *Batch
+	fn    func(*shard)
+}
+
+// shard is one event loop's sockets and index. It implements transport.Handler.
+type shard struct {
+	e    *Engine
+	loop transport.Loop
+
+	mu   sync.Mutex
+	mail []mail // guarded by mu; unbounded: its senders are bounded by the link
+
+	published []atomic.Uint64 // pos, for everybody to read
+
+	// Owned by the loop's goroutine.
+	pos     []wire.Seq // by log: every frame up to it was handed on
+	seen    wire.Seq   // memberships up to it were told to the sessions
+	sockets map[*Socket]struct{}
+	users   map[wire.UserID]*user
+	index   map[*cache.Channel]*audience
+	waiting map[wire.LogID]map[*Socket]struct{} // lag for want of a fill or an interest
+	ahead   map[wire.LogID]map[*Socket]struct{} // know more than this shard does
+	dirty   []*Socket                           // have something to write
+	again   []*Socket                           // have more to catch up on, next turn
+	spare   []mail                              // the other half of the mailbox
+	frames  []*cache.Frame                      // scratch of catching up
+	wheel   wheel
+	hellos  []greeted // oldest first: who has yet to say hello
+	cursors [wire.Codecs][]byte
+}
+
+func newShard(e *Engine, loop transport.Loop, at []wire.Seq) *shard {
+	s := &shard{
+		e: e, loop: loop,
+		published: make([]atomic.Uint64, e.cfg.Logs), pos: make([]wire.Seq, e.cfg.Logs),
+		sockets: map[*Socket]struct{}{}, users: map[wire.UserID]*user{}, index: map[*cache.Channel]*audience{},
+		waiting: map[wire.LogID]map[*Socket]struct{}{}, ahead: map[wire.LogID]map[*Socket]struct{}{},
+		wheel: newWheel(e.cfg.Ping),
+	}
+	s.setPositions(at)
+	return s
+}
+
+func (s *shard) setPositions(at []wire.Seq) {
+	for p := range s.pos {
+		s.moveTo(wire.LogID(p), at[p])
+	}
+}
+
+// moveTo sets the position of a log, for the shard and for who asks.
+func (s *shard) moveTo(p wire.LogID, pos wire.Seq) {
+	s.pos[p] = pos
+	s.published[p].Store(uint64(pos))
+	clear(s.cursors[:])
+}
+
+func (s *shard) positions() []wire.Seq {
+	out := make([]wire.Seq, len(s.published))
+	for p := range s.published {
+		out[p] = wire.Seq(s.published[p].Load())
+	}
+	return out
+}
+
+func (s *shard) post(m mail) {
+	s.mu.Lock()
+	s.mail = append(s.mail, m)
+	first := len(s.mail) == 1
+	s.mu.Unlock()
+	if first {
+		s.loop.Wake()
+	}
+}
+
+// Woken handles all the mail at hand, then writes once to each socket that got
+// something.
+func (s *shard) Woken() {
+	s.mu.Lock()
+	box := s.mail
+	s.mail = s.spare[:0]
+	s.mu.Unlock()
+	for i, m := range box {
+		if m.batch != nil {
+			s.publish(m.batch)
+		} else {
+			m.fn(s)
+		}
+		box[i] = mail{}
+	}
+	if s.spare = box[:0]; cap(s.spare) > 4096 {
+		s.spare = nil
+	}
+	s.continueCatchUp()
+	s.flushDirty()
+}
+
+// Data parses what a client sent.
+func (s *shard) Data(c *transport.Conn, b []byte) error {
+	k := c.Data.(*Socket)
+	if k.conn == nil {
+		s.adopt(k, c)
+	}
+	k.heard = true
+	if k.state >= closing {
+		return nil // only the close frame's echo is of interest, and it may be lost
+	}
+	err := k.parser.Feed(b, wire.MaxClientMessage, func(op websocket.Op, payload []byte) error {
+		return s.message(k, op, payload)
+	})
+	if err != nil {
+		s.protocolError(k, err)
+	}
+	s.flushDirty()
+	return nil
+}
+
+func (s *shard) message(k *Socket, op websocket.Op, payload []byte) error {
+	switch op {
+	case websocket.OpPing:
+		s.reply(k, websocket.Pong(payload))
+	case websocket.OpPong:
+	case websocket.OpClose:
+		s.closeSocket(k, wire.CloseNormal, "")
+	case websocket.OpText, websocket.OpBinary:
+		if (op == websocket.OpText) != (k.codec == wire.JSON) {
+			s.closeSocket(k, wire.CloseWrongType, "this socket speaks "+k.codec.Subprotocol())
+			return nil
+		}
+		s.e.cfg.Sessions.Message(k, payload)
+	}
+	return nil
+}
+
+// protocolError closes with the code that the parser's error carries.
+func (s *shard) protocolError(k *Socket, err error) {
+	code := wire.CloseProtocol
+	var pe *websocket.Error
+	if errors.As(err, &pe) {
+		s.closeSocket(k, pe.Code, pe.Reason)
+		return
+	}
+	s.closeSocket(k, code, err.Error())
+}
+
+// adopt takes a new connection's socket in.
+func (s *shard) adopt(k *Socket, c *transport.Conn) {
+	k.conn = c
+	s.sockets[k] = struct{}{}
+	s.wheel.add(k)
+	s.hellos = append(s.hellos, greeted{k, time.Now().Add(s.e.cfg.HelloTimeout)})
+}
+
+// Writable goes on with what is pending, and with what was withheld.
+func (s *shard) Writable(c *transport.Conn) {
+	k := c.Data.(*Socket)
+	s.flush(k)
+	s.catchUp(k)
+	s.flushDirty()
+}
+
+// Closed forgets a socket.
+func (s *shard) Closed(c *transport.Conn, _ error) {
+	k := c.Data.(*Socket)
+	s.e.sockets.Add(-1)
+	if k.conn == nil {
+		s.e.cfg.Sessions.Closed(k)
+		return // it went before its first byte
+	}
+	if k.state < closing {
+		s.e.cfg.Events.Closed(0)
+	}
+	k.state = closed
+	delete(s.sockets, k)
+	s.wheel.remove(k)
+	s.endSession(k)
+	k.out, k.pending, k.extra = nil, 0, nil
+	s.e.cfg.Sessions.Closed(k)
+}
+
+// endSession takes k out of the index.
+func (s *shard) endSession(k *Socket) {
+	for p := range s.waiting {
+		delete(s.waiting[p], k)
+	}
+	for p := range s.ahead {
+		delete(s.ahead[p], k)
+	}
+	if x := k.extra; x != nil {
+		for _, ch := range x.topics {
+			s.removeSubscriber(ch, k)
+		}
+		x.topics, x.lags, x.late, x.behind = nil, nil, nil, nil
+	}
+	if u := k.user; u != nil {
+		k.user = nil
+		if u.sockets = remove(u.sockets, k); len(u.sockets) == 0 {
+			s.dropUser(u)
+		}
+	}
+}
+
+func (s *shard) removeSubscriber(ch *cache.Channel, k *Socket) {
+	if a := s.index[ch]; a != nil {
+		a.sockets = remove(a.sockets, k)
+		s.dropAudience(ch, a)
+	}
+}
+
+// closeSocket says goodbye: nothing more is taken from the client or queued for
+// it, and the connection goes when the close frame is written.
+func (s *shard) closeSocket(k *Socket, code wire.CloseCode, reason string) {
+	if k.state >= closing || k.conn == nil {
+		return
+	}
+	s.e.cfg.Events.Closed(code)
+	s.push(k, websocket.Close(code, reason))
+	k.state = closing
+	s.endSession(k)
+}
+
+// updateReading stops reading a socket that has more pending than its budget,
+// or whose session is busy.
+func (s *shard) updateReading(k *Socket) {
+	stop := k.busy || k.pending > s.e.cfg.Budget
+	if stop == k.paused || k.conn == nil || k.state == closed {
+		return
+	}
+	if k.paused = stop; stop {
+		k.conn.PauseRead()
+	} else {
+		k.conn.ResumeRead()
+	}
+}
+
+func (k *Socket) String() string { return fmt.Sprintf("socket %p (%s)", k, k.codec) }

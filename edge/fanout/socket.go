@@ -1,0 +1,197 @@
+package fanout
+
+import (
+	"selvedge/edge/cache"
+	"selvedge/edge/transport"
+	"selvedge/edge/websocket"
+	"selvedge/wire"
+)
+
+// Socket is one client's connection. Its exported methods are safe for
+// concurrent use; they send mail to the socket's shard, and do nothing once the
+// socket is closed.
+type Socket struct {
+	// Fixed.
+	shard *shard
+	codec wire.Codec
+	// Session belongs to Sessions.
+	Session any
+
+	// Owned by the shard's goroutine.
+	conn   *transport.Conn
+	parser websocket.Parser
+	user   *user // nil before the start of the session
+	state  state
+	slot   int32 // index in its bucket of the wheel
+	bucket int16
+	heard  bool // something came since the last ping
+	missed bool // nothing came between the last two pings
+	paused bool // isn't read: over budget, or its session has enough to do
+	busy   bool // its session asked not to be read
+	dirty  bool // is in shard.dirty
+
+	out     [][]byte // not written yet; out[0] from offset on
+	offset  int
+	pending int // bytes in out
+	extra   *extra
+}
+
+// state is where a socket is in its life.
+type state uint8
+
+const (
+	greeting state = iota // no session yet
+	running
+	closing // a close frame is on its way out
+	closed
+)
+
+// extra is what a socket has beyond the usual: most have none, most of the time.
+type extra struct {
+	topics []*cache.Channel
+	lags   []lag
+	late   []late
+	// behind are channels whose position is their own: everything up to it was
+	// sent, whatever the log's position says.
+	behind map[*cache.Channel]wire.Seq
+	again  bool // is in shard.again
+}
+
+// lag: the socket isn't live on log p; everything up to at was sent.
+type lag struct {
+	p  wire.LogID
+	at wire.Seq
+}
+
+// late: a channel that was begun when its log was already further; everything
+// up to at was sent.
+type late struct {
+	ch *cache.Channel
+	at wire.Seq
+}
+
+// Codec is the socket's codec.
+func (k *Socket) Codec() wire.Codec { return k.codec }
+
+// Positions are the positions of the socket's shard by log: where a session
+// that starts now begins.
+func (k *Socket) Positions() []wire.Seq { return k.shard.positions() }
+
+// Send sends one message that was encoded by cache.Packet for the socket's
+// codec. Messages of one caller stay in order.
+func (k *Socket) Send(packet []byte) {
+	k.shard.post(mail{fn: func(s *shard) { s.reply(k, packet) }})
+}
+
+// SendMessage encodes m and sends it. A message that has no form in the codec
+// is a programmer's error and closes the socket as such.
+func (k *Socket) SendMessage(m any) {
+	b, err := wire.Msgpack.Append(nil, m)
+	if err != nil {
+		k.Close(wire.CloseReconnect, "internal")
+		return
+	}
+	k.Send(cache.Packet(k.codec, b))
+}
+
+// Close closes the socket with a code, once what is pending has been written.
+func (k *Socket) Close(code wire.CloseCode, reason string) {
+	k.shard.post(mail{fn: func(s *shard) { s.closeSocket(k, code, reason) }})
+}
+
+// Busy stops (true) or goes on (false) reading what the client sends.
+func (k *Socket) Busy(on bool) {
+	k.shard.post(mail{fn: func(s *shard) {
+		k.busy = on
+		s.updateReading(k)
+	}})
+}
+
+// Start is the beginning of a session.
+type Start struct {
+	User    wire.UserID
+	Rooms   []*cache.Channel // the user's, in full; taken over
+	Topics  []*cache.Channel
+	Welcome []byte     // for the socket's codec
+	At      []wire.Seq // everything up to it is had
+	// Behind are channels with a position of their own, of a resumed session.
+	Behind map[*cache.Channel]wire.Seq
+	// Joined are rooms that were joined after the session last looked.
+	Joined []Joined
+}
+
+// Joined is a room that a session is told of.
+type Joined struct {
+	Ch     *cache.Channel
+	From   wire.Seq
+	Packet []byte // for the socket's codec
+}
+
+// Start starts the session: the welcome, then what was missed, then what comes.
+func (k *Socket) Start(st *Start) {
+	k.shard.post(mail{fn: func(s *shard) { s.start(k, st) }})
+}
+
+// Subscribe adds a topic: reply is made of the position after which its frames
+// come: since, or the present one if since is nil.
+func (k *Socket) Subscribe(ch *cache.Channel, since *wire.Seq, reply func(from wire.Seq) []byte) {
+	k.shard.post(mail{fn: func(s *shard) { s.subscribe(k, ch, since, reply) }})
+}
+
+// Unsubscribe removes a topic.
+func (k *Socket) Unsubscribe(ch *cache.Channel) {
+	k.shard.post(mail{fn: func(s *shard) { s.unsubscribe(k, ch) }})
+}
+
+// more is k's extra, made when first needed.
+func (k *Socket) more() *extra {
+	if k.extra == nil {
+		k.extra = &extra{}
+	}
+	return k.extra
+}
+
+// settle drops an extra that holds nothing.
+func (k *Socket) settle() {
+	if x := k.extra; x != nil && !x.again && len(x.topics)+len(x.lags)+len(x.late)+len(x.behind) == 0 {
+		k.extra = nil
+	}
+}
+
+func (x *extra) lagOf(p wire.LogID) *lag {
+	if x == nil {
+		return nil
+	}
+	for i := range x.lags {
+		if x.lags[i].p == p {
+			return &x.lags[i]
+		}
+	}
+	return nil
+}
+
+func (x *extra) lateOf(ch *cache.Channel) *late {
+	if x == nil {
+		return nil
+	}
+	for i := range x.late {
+		if x.late[i].ch == ch {
+			return &x.late[i]
+		}
+	}
+	return nil
+}
+
+// takes reports whether a live frame at seq of ch is to be sent: the socket is
+// live on its log, the channel isn't late, and its own position, if it has
+// one, is not past it (rule 3).
+func (k *Socket) takes(ch *cache.Channel, seq wire.Seq) bool {
+	x := k.extra
+	if x == nil {
+		return true
+	}
+	if x.lagOf(ch.P) != nil || x.lateOf(ch) != nil {
+		return false
+	}
+	return seq > x.behind[ch]
+}

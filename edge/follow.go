@@ -1,0 +1,184 @@
+package edge
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"selvedge/edge/cache"
+	"selvedge/edge/fanout"
+	"selvedge/edge/session"
+	"selvedge/edge/transport"
+	"selvedge/edge/upstream"
+	"selvedge/wire"
+	"selvedge/wire/link"
+	"selvedge/wire/tail"
+)
+
+// world is what an edge has once it knows its cluster's logs.
+type world struct {
+	cache    *cache.Cache
+	engine   *fanout.Engine
+	sessions *session.Manager
+}
+
+// follower takes what comes down the link. It implements upstream.Sink.
+type follower struct {
+	n   *edgeNode
+	ctx context.Context
+	g   *errgroup.Group // runs the world
+	// Owned by the upstream's goroutine; read by the streams' while linked.
+	w     *world
+	epoch string
+}
+
+// Linked implements upstream.Sink: the first link tells how many logs there
+// are; a later one continues from our positions, or, in another epoch, starts
+// afresh.
+func (f *follower) Linked(epoch string, logs int, ends []wire.Seq) ([]wire.Seq, error) {
+	frames, state := ends[:logs], ends[logs]
+	switch {
+	case f.w == nil:
+		w, err := f.n.newWorld(logs, frames)
+		if err != nil {
+			return nil, err
+		}
+		w.sessions.Bind(f.ctx, w.engine)
+		f.g.Go(func() error { return w.engine.Run(f.ctx) })
+		f.g.Go(func() error { return w.sessions.Run(f.ctx) })
+		f.w = w
+		f.n.world.Store(w)
+	case logs != f.w.cache.Logs():
+		return nil, fmt.Errorf("the cluster has %d logs, this edge has known it with %d: restart the edge", logs, f.w.cache.Logs())
+	case epoch == f.epoch:
+		f.n.linkUp()
+		return append(f.w.cache.Positions(), max(f.w.sessions.Position(), 0)), nil
+	default:
+		f.n.cfg.Logger.Warn("the logs changed their epoch: every session starts afresh", "old", f.epoch, "new", epoch)
+		f.start(frames)
+		f.w.engine.Restart(slices.Clone(frames), "epoch")
+	}
+	f.start(frames)
+	f.epoch = epoch
+	f.w.sessions.SetEpoch(epoch)
+	f.w.sessions.State(nil, state)
+	f.n.linkUp()
+	return slices.Clone(ends), nil
+}
+
+func (f *follower) start(at []wire.Seq) {
+	for p, pos := range at {
+		f.w.cache.Log(wire.LogID(p)).Start(pos)
+	}
+}
+
+// Unlinked implements upstream.Sink.
+func (f *follower) Unlinked(err error) { f.n.linkDown(err) }
+
+// Records implements upstream.Sink.
+func (f *follower) Records(p wire.LogID, records []tail.Record) {
+	if p == wire.StateLog {
+		f.state(records)
+		return
+	}
+	frames := make([]*cache.Frame, 0, len(records))
+	var upto wire.Seq
+	for i := range records {
+		r := &records[i]
+		f.n.metrics.received(p, r.Kind, len(r.Bytes))
+		if r.Kind == tail.Watermark {
+			upto = r.Seq
+			f.n.watermark()
+			continue
+		}
+		fr, err := cache.ParseFrame(r.Bytes)
+		if err != nil {
+			f.n.cfg.Logger.Error("a frame that can't be read is left out", "log", p, "err", err)
+			continue
+		}
+		frames = append(frames, fr)
+		upto = fr.Seq
+	}
+	f.advance(p, frames, upto)
+}
+
+// advance keeps frames and hands them on, complete up to a position.
+func (f *follower) advance(p wire.LogID, frames []*cache.Frame, upto wire.Seq) {
+	l := f.w.cache.Log(p)
+	kept := l.Append(frames, upto)
+	f.w.engine.Publish(&fanout.Batch{P: p, Frames: kept, Upto: l.Pos()})
+}
+
+func (f *follower) state(records []tail.Record) {
+	out := make([]*wire.StateRecord, 0, len(records))
+	var upto wire.Seq
+	for i := range records {
+		r := &records[i]
+		f.n.metrics.received(wire.StateLog, r.Kind, len(r.Bytes))
+		if r.Kind == tail.Watermark {
+			upto = r.Seq
+			continue
+		}
+		rec := new(wire.StateRecord)
+		if err := wire.Msgpack.Decode(r.Bytes, rec); err != nil {
+			f.n.cfg.Logger.Error("a state record that can't be read is left out", "err", err)
+			continue
+		}
+		out = append(out, rec)
+		upto = rec.V
+	}
+	f.w.sessions.State(out, upto)
+}
+
+// Live implements upstream.Sink: a channel's range begins at the marker, or
+// already where it was asked for, if nothing came in between.
+func (f *follower) Live(p wire.LogID, wants []upstream.Want, m link.Marker) {
+	if p == wire.StateLog {
+		return
+	}
+	slices.Sort(m.Moved)
+	for _, w := range wants {
+		ch, ok := w.Token.(*cache.Channel)
+		if !ok {
+			continue
+		}
+		floor := w.Since
+		if _, moved := slices.BinarySearch(m.Moved, w.Key); moved {
+			floor = max(m.Seq, w.Since)
+		}
+		ch.SetLive(floor)
+	}
+	f.advance(p, nil, m.Seq)
+	f.w.engine.Covered(p)
+}
+
+// Gap implements upstream.Sink.
+func (f *follower) Gap(p wire.LogID, floor wire.Seq) {
+	f.n.cfg.Logger.Warn("frames are gone at the core", "log", p, "upto", floor)
+	f.w.cache.Log(p).Gap(floor)
+	f.w.engine.Gap(p, floor)
+}
+
+// Signal implements upstream.Sink.
+func (f *follower) Signal(s *wire.Signal) { f.w.sessions.Signal(s) }
+
+// newWorld builds what serves the sockets, from the present ends of the logs.
+func (n *edgeNode) newWorld(logs int, at []wire.Seq) (*world, error) {
+	w := &world{cache: cache.New(logs, n.cfg.CacheBytes)}
+	w.sessions = session.New(session.Config{
+		Cache: w.cache, Upstream: n.up, Verify: n.verifier.Verify,
+		Edge: wire.EdgeInfo{ID: n.cfg.Name, Region: n.cfg.Region.Name},
+		Ping: n.cfg.Ping, Logger: n.cfg.Logger, Events: n.metrics.sessionEvents(),
+	})
+	loops, err := newLoops(n.cfg.Transport, transport.Config{UserTimeout: 2 * n.cfg.Ping})
+	if err != nil {
+		return nil, err
+	}
+	w.engine = fanout.New(fanout.Config{
+		Loops: loops, Logs: logs, Sessions: w.sessions, Fill: w.sessions.Fill,
+		Budget: n.cfg.SocketBudget, Ping: n.cfg.Ping, Events: n.metrics.engineEvents(n.clockOffset),
+	}, at)
+	return w, nil
+}

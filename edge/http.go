@@ -1,0 +1,137 @@
+package edge
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"selvedge/edge/websocket"
+	"selvedge/internal/telemetry"
+	"selvedge/topology"
+	"selvedge/wire"
+)
+
+// handler is the public port: sockets, discovery and health.
+func (n *edgeNode) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/socket", n.socket)
+	mux.HandleFunc("GET /v1/ping", n.ping)
+	mux.HandleFunc("GET /v1/edges", n.edges)
+	mux.Handle("GET /healthz", telemetry.Alive())
+	mux.Handle("GET /readyz", n.ready.Status())
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		fail(w, http.StatusNotFound, wire.NotFound, r.Method+" "+r.URL.Path+" is not served here: clients use /v1/socket, /v1/edges and /v1/ping")
+	})
+	return n.cors(mux)
+}
+
+func fail(w http.ResponseWriter, status int, code wire.Code, message string) {
+	answer(w, status, map[string]any{"error": map[string]any{"code": code, "message": message}})
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // a client that went has no use for it
+}
+
+// allowed reports whether pages of an origin may talk to this edge.
+func (n *edgeNode) allowed(origin string, r *http.Request) bool {
+	if slices.Contains(n.cfg.AllowedOrigins, "*") || slices.Contains(n.cfg.AllowedOrigins, origin) {
+		return true
+	}
+	_, host, ok := strings.Cut(origin, "://")
+	return ok && strings.EqualFold(host, r.Host)
+}
+
+// cors lets the pages of allowed origins read the answers.
+func (n *edgeNode) cors(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if origin := r.Header.Get("Origin"); origin != "" {
+			w.Header().Add("Vary", "Origin")
+			if n.allowed(origin, r) {
+				w.Header().Set("Access-Control-Allow-Origin", origin)
+				w.Header().Set("Timing-Allow-Origin", origin)
+			}
+			if r.Method == http.MethodOptions {
+				w.Header().Set("Access-Control-Allow-Methods", "GET")
+				w.Header().Set("Access-Control-Allow-Headers", "Authorization")
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// ping is for races of round trips.
+func (n *edgeNode) ping(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, map[string]any{"id": n.cfg.Name, "region": n.cfg.Region.Name})
+}
+
+func (n *edgeNode) socket(w http.ResponseWriter, r *http.Request) {
+	world := n.world.Load()
+	result := "ok"
+	defer func() { n.metrics.accepts.WithLabelValues(result).Inc() }()
+	switch {
+	case world == nil || len(n.ready.Reasons()) > 0 && n.draining.Load():
+		result = "unavailable"
+		w.Header().Set("Retry-After", "2")
+		fail(w, http.StatusServiceUnavailable, wire.Unavailable, "this edge has no link to a core yet, or is going away: try another, or again")
+		return
+	case n.sockets() >= n.limit:
+		result = "full"
+		w.Header().Set("Retry-After", "5")
+		fail(w, http.StatusServiceUnavailable, wire.Unavailable, "this edge is full: try another")
+		return
+	}
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	conn, early, codec, err := (websocket.Upgrader{CheckOrigin: n.allowed}).Upgrade(w, r)
+	if err != nil {
+		result = "refused"
+		return
+	}
+	if err := world.engine.Attach(conn, early, codec, world.sessions.NewSession(token)); err != nil {
+		result = "failed"
+		n.cfg.Logger.Warn("a socket was not taken", "err", err)
+	}
+}
+
+// edges ranks the edges for a client.
+func (n *edgeNode) edges(w http.ResponseWriter, r *http.Request) {
+	o, err := rankOptions(r, n.cfg.Region.Name)
+	if err != nil {
+		fail(w, http.StatusBadRequest, wire.BadRequest, err.Error())
+		return
+	}
+	list := topology.RankEdges(n.gossip.Snapshot(), o)
+	if list == nil {
+		list = []topology.RankedEdge{}
+	}
+	answer(w, http.StatusOK, map[string]any{"edges": list})
+}
+
+func rankOptions(r *http.Request, region string) (topology.RankOptions, error) {
+	q := r.URL.Query()
+	o := topology.RankOptions{Region: region, Team: q.Get("team")}
+	if lat, lon := q.Get("lat"), q.Get("lon"); lat != "" || lon != "" {
+		var e1, e2 error
+		o.Lat, e1 = strconv.ParseFloat(lat, 64)
+		o.Lon, e2 = strconv.ParseFloat(lon, 64)
+		if e1 != nil || e2 != nil || o.Lat < -90 || o.Lat > 90 || o.Lon < -180 || o.Lon > 180 {
+			return o, errors.New("lat and lon must be degrees: -90 to 90 and -180 to 180")
+		}
+		o.HasPoint = true
+	}
+	if s := q.Get("limit"); s != "" {
+		var err error
+		if o.Limit, err = strconv.Atoi(s); err != nil || o.Limit < 1 {
+			return o, errors.New("limit must be a positive number")
+		}
+	}
+	return o, nil
+}

@@ -1,0 +1,85 @@
+package session
+
+import (
+	"fmt"
+	"time"
+
+	"selvedge/wire"
+)
+
+// ask answers a question of a client by one to the core. Questions run beside
+// each other; a client with too many under way waits for the first.
+func (s *session) ask(msg *wire.ClientMessage) {
+	q, err := s.question(msg)
+	if err != nil {
+		s.fail(msg.ID, wire.BadRequest, err.Error())
+		return
+	}
+	if room, ok := q.Ch.Room(); q.T == wire.QHistory && ok && !s.user.isMember(room) ||
+		q.T == wire.QHistory && q.Ch.IsTopic() && !s.claims.MaySubscribe(string(q.Ch)) ||
+		q.T == wire.QMembers && !s.user.isMember(q.Room) {
+		s.fail(msg.ID, wire.Forbidden, fmt.Sprintf("%s may not read this", s.claims.User))
+		return
+	}
+	if inbox, ok := q.Ch.Inbox(); ok && inbox != s.user.id {
+		s.fail(msg.ID, wire.Forbidden, "an inbox is its user's")
+		return
+	}
+	if s.reads == nil {
+		s.reads = make(chan struct{}, maxReads)
+	}
+	select {
+	case s.reads <- struct{}{}:
+	case <-s.m.ctx.Done():
+		return
+	}
+	s.m.spawn(func() {
+		defer func() { <-s.reads }()
+		defer s.took(msg.T, time.Now())
+		if a, err := s.m.query(q); s.answered(msg.ID, a, err) {
+			s.sock.SendMessage(reply(msg, a))
+		}
+	})
+}
+
+// question is msg as the core is asked.
+func (s *session) question(msg *wire.ClientMessage) (*wire.Query, error) {
+	q := &wire.Query{User: s.user.id, Limit: msg.Limit}
+	if q.Limit <= 0 || q.Limit > wire.MaxPage {
+		q.Limit = 100
+	}
+	var err error
+	switch msg.T {
+	case wire.TGet:
+		if len(msg.Objects) == 0 || len(msg.Objects) > wire.MaxPage {
+			return nil, fmt.Errorf("objects: 1 to %d keys are needed", wire.MaxPage)
+		}
+		q.T, q.Keys = wire.QGet, msg.Objects
+	case wire.TMembers:
+		q.T, q.Room = wire.QMembers, msg.Room
+		q.AfterID, err = msg.AfterID()
+	case wire.TRooms:
+		q.T = wire.QRooms
+		q.AfterID, err = msg.AfterID()
+	case wire.THistory:
+		if err := msg.Ch.Check(); err != nil {
+			return nil, err
+		}
+		q.T, q.Ch, q.Before = wire.QHistory, msg.Ch, msg.Before
+		q.After, err = msg.AfterSeq()
+	}
+	return q, err
+}
+
+// reply is the core's answer in the form of the client's request.
+func reply(msg *wire.ClientMessage, a *wire.Answer) any {
+	switch msg.T {
+	case wire.TGet:
+		return wire.Objects{T: wire.TReply, ID: msg.ID, Objects: a.Objects, Missing: a.Missing}
+	case wire.TMembers:
+		return wire.Members{T: wire.TReply, ID: msg.ID, Members: a.Members, Next: a.Next, MemberCount: a.MemberCount}
+	case wire.TRooms:
+		return wire.Rooms{T: wire.TReply, ID: msg.ID, Rooms: a.Rooms, Next: a.Next}
+	}
+	return wire.History{T: wire.TReply, ID: msg.ID, Frames: a.Frames, Floor: a.Floor, Last: a.Last}
+}

@@ -1,0 +1,198 @@
+package session
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"selvedge/edge/cache"
+	"selvedge/edge/fanout"
+	"selvedge/edge/upstream"
+	"selvedge/internal/identity"
+	"selvedge/wire"
+)
+
+// Upstream is where a manager asks what it doesn't know.
+type Upstream interface {
+	Query(ctx context.Context, q *wire.Query) (*wire.Answer, error)
+	Want(p wire.LogID, wants ...upstream.Want)
+	Drop(p wire.LogID, keys ...wire.Key)
+	Signal(s *wire.Signal) error
+}
+
+// Engine is the part of fanout.Engine that sessions use.
+type Engine interface {
+	Join(user wire.UserID, ch *cache.Channel, from wire.Seq, joined fanout.Packets)
+	Leave(user wire.UserID, ch *cache.Channel, left fanout.Packets)
+	Signal(ch *cache.Channel, from wire.UserID, sig fanout.Packets)
+	Seen(v wire.Seq)
+	Covered(p wire.LogID)
+}
+
+// Events are what a manager reports. Unset ones are filled in with no-ops.
+type Events struct {
+	Resume func(result string)                   // "fresh", "resumed", "refused"
+	Query  func(kind string, took time.Duration) // a client's request was answered
+	Fill   func(result string)                   // "ok", "failed"
+}
+
+func (e Events) withDefaults() Events {
+	if e.Resume == nil {
+		e.Resume = func(string) {}
+	}
+	if e.Query == nil {
+		e.Query = func(string, time.Duration) {}
+	}
+	if e.Fill == nil {
+		e.Fill = func(string) {}
+	}
+	return e
+}
+
+// Config sets up a Manager. It is not modified.
+type Config struct {
+	Cache    *cache.Cache
+	Upstream Upstream
+	Verify   func(ctx context.Context, token string) (identity.Claims, error)
+	Edge     wire.EdgeInfo
+	Ping     time.Duration
+	Logger   *slog.Logger
+	Events   Events
+}
+
+const (
+	// queryTimeout bounds a question to the core, the wait for a link included.
+	queryTimeout = 8 * time.Second
+	// linger is how long a user without sockets stays loaded: most come back.
+	linger = 30 * time.Second
+	// sweepEvery paces the search for expired tokens.
+	sweepEvery = 15 * time.Second
+)
+
+// Manager keeps an edge's users and sessions. It implements fanout.Sessions;
+// its other methods are safe for concurrent use.
+type Manager struct {
+	cfg    Config
+	ctx    context.Context // ends when Run does
+	wg     sync.WaitGroup  // every goroutine that a message or a record started
+	engine Engine          // set once by Run, before the first message
+	epoch  atomic.Pointer[string]
+
+	mu       sync.Mutex
+	users    map[wire.UserID]*user // guarded by mu
+	sessions map[*session]struct{} // guarded by mu
+	stopped  bool                  // guarded by mu; no new goroutines
+
+	seen  seen
+	rooms singleflight.Group // QRoom by room
+	fills fills
+}
+
+// New is a Manager; Bind and Run make it work.
+func New(cfg Config) *Manager {
+	cfg.Events = cfg.Events.withDefaults()
+	m := &Manager{
+		cfg: cfg, users: map[wire.UserID]*user{}, sessions: map[*session]struct{}{},
+		seen:  seen{busy: map[*op]wire.Seq{}},
+		fills: fills{asked: map[*cache.Channel]wire.Seq{}},
+	}
+	empty := ""
+	m.epoch.Store(&empty)
+	return m
+}
+
+// Bind gives the manager its engine, and the context under which it works. It
+// is called once, before the first message.
+func (m *Manager) Bind(ctx context.Context, e Engine) { m.ctx, m.engine = ctx, e }
+
+// Run looks for expired tokens until ctx ends, and waits then for what is
+// under way.
+func (m *Manager) Run(ctx context.Context) error {
+	t := time.NewTicker(sweepEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			m.mu.Lock()
+			m.stopped = true
+			for _, u := range m.users {
+				u.stopTimer()
+			}
+			m.mu.Unlock()
+			m.wg.Wait()
+			return nil
+		case now := <-t.C:
+			m.sweep(now)
+		}
+	}
+}
+
+// spawn runs fn in a goroutine that Run waits for.
+func (m *Manager) spawn(fn func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.stopped {
+		m.wg.Go(fn)
+	}
+}
+
+// sweep closes the sessions whose token has run out.
+func (m *Manager) sweep(now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for s := range m.sessions {
+		if exp := s.expires.Load(); exp != 0 && now.Unix() > exp {
+			s.sock.Close(wire.CloseExpired, "token expired")
+		}
+	}
+}
+
+// SetEpoch tells the identity of the logs that are followed from now on. If it
+// changed, every user is forgotten; their sockets are the engine's to close.
+func (m *Manager) SetEpoch(epoch string) {
+	old := *m.epoch.Swap(&epoch)
+	if old == epoch || old == "" {
+		return
+	}
+	m.mu.Lock()
+	users := m.users
+	m.users = map[wire.UserID]*user{}
+	m.mu.Unlock()
+	for _, u := range users {
+		m.drop(u)
+	}
+	m.seen.reset()
+}
+
+// Users is the number of users that are loaded.
+func (m *Manager) Users() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.users)
+}
+
+// query asks the core on a session's behalf.
+func (m *Manager) query(q *wire.Query) (*wire.Answer, error) {
+	ctx, cancel := context.WithTimeout(m.ctx, queryTimeout)
+	defer cancel()
+	return m.cfg.Upstream.Query(ctx, q)
+}
+
+// acquire holds a channel, and asks for its interest if nobody did before.
+func (m *Manager) acquire(name wire.Channel, since wire.Seq) *cache.Channel {
+	ch, first := m.cfg.Cache.Acquire(name)
+	if first {
+		m.cfg.Upstream.Want(ch.P, upstream.Want{Key: ch.Key, Since: since, Token: ch})
+	}
+	return ch
+}
+
+func (m *Manager) release(ch *cache.Channel) {
+	if m.cfg.Cache.Release(ch) {
+		m.cfg.Upstream.Drop(ch.P, ch.Key)
+	}
+}

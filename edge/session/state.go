@@ -1,0 +1,82 @@
+package session
+
+import (
+	"sync"
+
+	"selvedge/wire"
+)
+
+// seen works out up to which state position every session was told of its
+// memberships: the position of the log, unless a change is still on its way.
+type seen struct {
+	mu   sync.Mutex
+	pos  wire.Seq         // guarded by mu: everything up to it was taken
+	busy map[*op]wire.Seq // guarded by mu
+	told wire.Seq         // guarded by mu
+}
+
+func (s *seen) begin(o *op, v wire.Seq) {
+	s.mu.Lock()
+	s.busy[o] = v
+	s.mu.Unlock()
+}
+
+func (s *seen) end(o *op) {
+	s.mu.Lock()
+	delete(s.busy, o)
+	s.mu.Unlock()
+}
+
+// reset starts anew, for another state log.
+func (s *seen) reset() {
+	s.mu.Lock()
+	s.pos, s.told = 0, 0
+	s.mu.Unlock()
+}
+
+// advance is the position to tell, and whether it is a new one.
+func (s *seen) advance(pos wire.Seq) (wire.Seq, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pos = max(s.pos, pos)
+	v := s.pos
+	for _, b := range s.busy {
+		v = min(v, b-1)
+	}
+	if v <= s.told {
+		return 0, false
+	}
+	s.told = v
+	return v, true
+}
+
+// State takes records of the state log, in order, complete up to upto.
+func (m *Manager) State(records []*wire.StateRecord, upto wire.Seq) {
+	for _, rec := range records {
+		if rec.Kind != wire.StateMember {
+			continue
+		}
+		m.mu.Lock()
+		u := m.users[rec.User]
+		m.mu.Unlock()
+		if u != nil {
+			u.record(rec)
+		}
+	}
+	if v, ok := m.seen.advance(upto); ok {
+		m.engine.Seen(v)
+	}
+}
+
+func (m *Manager) tellSeen() {
+	if v, ok := m.seen.advance(0); ok {
+		m.engine.Seen(v)
+	}
+}
+
+// Position is the state position up to which everything was taken.
+func (m *Manager) Position() wire.Seq {
+	m.seen.mu.Lock()
+	defer m.seen.mu.Unlock()
+	return m.seen.pos
+}
