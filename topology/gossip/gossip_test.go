@@ -329,14 +329,27 @@ func TestSameName(t *testing.T) {
 
 func TestStartDoesNotWait(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	// An address that drops everything, a name that doesn't exist.
-	g, err := Start(ctx, Config{Self: node("a"), Bind: "localhost:0", Key: testKey, Seeds: []string{"192.0.2.1:7402", "nobody.invalid:7402"}})
+	// Seeds: one that never answers, a name that doesn't exist.
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
+	g, err := Start(ctx, Config{Self: node("a"), Bind: "localhost:0", Key: testKey, Seeds: []string{silent.Addr().String(), "nobody.invalid:7402"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	cancel() // it bounds Start alone
 	if !strings.HasPrefix(g.Addr(), "127.0.0.1:") || !has("a")(g.Snapshot()) {
 		t.Errorf("at %s with %v", g.Addr(), ids(g))
+	}
+	conn, err := silent.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := conn.Read(make([]byte, 1)); err != nil { // the join has begun
+		t.Fatal(err)
 	}
 	began := time.Now()
 	if err := g.Close(); err != nil {

@@ -1,0 +1,236 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"selvedge/wire"
+)
+
+const defaultName = "selvedge-go/1"
+
+// Client is one user's session with whatever edge serves it. Run does the work;
+// requests may be made from any goroutine, before and while it runs.
+//
+// A connected client costs two goroutines, Run's own included, and 4 KiB of
+// read buffer.
+type Client struct {
+	cfg      Config
+	codec    wire.Codec
+	log      *slog.Logger
+	edges    *directory
+	requests *requests
+	stats    counters
+
+	// owned by Run's goroutine
+	cursor   Cursor
+	topics   map[wire.Channel]bool
+	token    string
+	expired  string // the token that an edge called expired
+	failures int    // connections in a row that came to nothing
+	hole     Violation
+}
+
+type counters struct{ delivered, duplicates, violations, connections atomic.Uint64 }
+
+// Stats counts since the client was made.
+type Stats struct {
+	Delivered   uint64 // frames
+	Duplicates  uint64 // frames that were dropped, seen before
+	Violations  uint64
+	Connections uint64 // that were welcomed
+}
+
+// New checks cfg. Nothing is connected before Run.
+func New(cfg Config) (*Client, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	if cfg.Name == "" {
+		cfg.Name = defaultName
+	}
+	if cfg.Dial == nil {
+		cfg.Dial = (&net.Dialer{Timeout: dialTimeout}).DialContext // a question given up leaves its dial behind
+	}
+	// Connections are not kept: a question a minute is worth no goroutine.
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: cfg.Dial, TLSClientConfig: cfg.TLS}
+	c := &Client{
+		cfg:      cfg,
+		codec:    wire.Msgpack,
+		log:      cfg.Log,
+		edges:    newDirectory(cfg.Edges, &http.Client{Transport: transport}),
+		requests: newRequests(),
+		topics:   make(map[wire.Channel]bool),
+	}
+	if cfg.JSON {
+		c.codec = wire.JSON
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	for _, ch := range cfg.Topics {
+		c.topics[ch] = true
+	}
+	return c, nil
+}
+
+// Stats may be called at any time.
+func (c *Client) Stats() Stats {
+	return Stats{
+		Delivered:   c.stats.delivered.Load(),
+		Duplicates:  c.stats.duplicates.Load(),
+		Violations:  c.stats.violations.Load(),
+		Connections: c.stats.connections.Load(),
+	}
+}
+
+// Run connects and stays connected until ctx ends, whose error it then returns,
+// or an edge refuses for good (*RefusedError). It is called once; after it,
+// requests fail with ErrClosed.
+func (c *Client) Run(ctx context.Context) error {
+	defer c.requests.close()
+	if c.cfg.Nearest {
+		c.findNearest(ctx)
+	}
+	for {
+		edge := c.edges.current()
+		c.tell(State{Kind: Connecting, URL: edge.URL})
+		end := c.connect(ctx, edge)
+		c.requests.pause()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		wait, err := c.plan(edge, &end)
+		if err != nil {
+			return err
+		}
+		c.tell(State{Kind: Waiting, URL: edge.URL, Attempt: c.failures, RetryIn: wait, Err: end.err})
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// end is how a connection ended.
+type end struct {
+	err        error
+	welcomed   bool
+	lived      time.Duration // since its welcome
+	retryAfter time.Duration // the edge's wish
+}
+
+// connect is one connection, from the token to the end.
+func (c *Client) connect(ctx context.Context, edge Edge) end {
+	if c.token == "" {
+		token, err := c.cfg.Token(ctx)
+		switch {
+		case err != nil:
+			return end{err: fmt.Errorf("no token: %w", err)}
+		case token == c.expired && token != "":
+			return end{err: &RefusedError{Code: wire.CloseExpired}}
+		}
+		c.token = token
+	}
+	hello, err := c.hello()
+	if err != nil {
+		return end{err: err}
+	}
+	sock, retryAfter, err := dial(ctx, &c.cfg, edge.URL)
+	if err != nil {
+		return end{err: err, retryAfter: retryAfter}
+	}
+	return (&session{Client: c, sock: sock, edge: edge}).run(ctx, hello)
+}
+
+// hello says who we are, and how far we got.
+func (c *Client) hello() ([]byte, error) {
+	m := wire.ClientMessage{T: wire.THello, Token: c.token, Client: c.cfg.Name}
+	for ch := range c.topics {
+		m.Topics = append(m.Topics, ch)
+	}
+	if c.cursor.Started() {
+		resume := c.cursor.Snapshot()
+		m.Resume = &resume
+	}
+	payload, err := c.codec.Append(nil, &m)
+	if err != nil || len(payload) <= wire.MaxClientMessage || m.Resume == nil {
+		return payload, err
+	}
+	// So many channels are late that the cursor fits no message. What an edge
+	// would refuse must not keep the client away for ever: it starts afresh.
+	c.log.Error("client: the cursor is too large to resume from", "bytes", len(payload), "behind", len(m.Resume.Behind))
+	m.Resume = nil
+	return c.codec.Append(nil, &m)
+}
+
+// plan decides what follows an end: how long to wait, and where to go then. An
+// error is final.
+func (c *Client) plan(edge Edge, e *end) (time.Duration, error) {
+	if e.lived >= goodSession {
+		c.failures = 0
+	}
+	if refused, ok := errors.AsType[*RefusedError](e.err); ok {
+		return 0, refused
+	}
+	closed := new(closeError)
+	if errors.As(e.err, &closed) && closed.final() {
+		return 0, &RefusedError{Code: closed.code, Reason: closed.reason}
+	}
+	if closed.code == wire.CloseExpired {
+		c.expired, c.token = c.token, ""
+	}
+	switch {
+	case closed.ours():
+		c.log.Error("client: the edge blames this client", "code", int(closed.code), "reason", closed.reason)
+		e.err = fmt.Errorf("a defect of this client: %w", e.err)
+		c.failures = max(c.failures, penalty)
+	case closed.code == wire.CloseRateLimited || errors.Is(e.err, errDefect):
+		c.failures = max(c.failures, penalty)
+	case errors.Is(e.err, errLeaving):
+		return 0, nil // the moment was chosen at random already
+	}
+	// A cut may be a blip: the same edge has in its cache what we need. One that
+	// did not welcome us, is going away or fell silent is left for the next.
+	if !e.welcomed || closed.code == wire.CloseGoingAway || errors.Is(e.err, errSilent) {
+		c.edges.next(edge)
+	}
+	wait := max(backoff(c.failures), e.retryAfter)
+	c.failures++
+	return wait, nil
+}
+
+// findNearest asks any edge that answers for the others, and starts at the one
+// that answers first.
+func (c *Client) findNearest(ctx context.Context) {
+	for range c.cfg.Edges {
+		if c.cfg.Static || c.discover(ctx) {
+			break
+		}
+		c.edges.next(c.edges.current())
+	}
+	c.edges.race(ctx)
+}
+
+func (c *Client) discover(ctx context.Context) bool {
+	err := c.edges.discover(ctx)
+	if err != nil && ctx.Err() == nil {
+		c.log.Debug("client: can't learn of other edges", "error", err)
+	}
+	return err == nil
+}
+
+func (c *Client) tell(s State) {
+	if c.cfg.Events.State != nil {
+		c.cfg.Events.State(s)
+	}
+}

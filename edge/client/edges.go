@@ -1,0 +1,188 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	discoverTimeout  = 5 * time.Second
+	raceTimeout      = 3 * time.Second
+	racers           = 3
+	maxEdgesBody     = 1 << 20
+	refreshEvery     = time.Minute
+	maxKnown         = 64 // edges remembered; an edge names the best first
+	drainBeforeClose = 4 << 10
+)
+
+// Edge is an edge as another one describes it.
+type Edge struct {
+	ID     string  `json:"id"`
+	Region string  `json:"region"`
+	URL    string  `json:"url"`
+	KM     float64 `json:"km"`
+	Load   float64 `json:"load"`
+}
+
+func (e Edge) same(o Edge) bool {
+	return e.ID != "" && e.ID == o.ID || strings.TrimSuffix(e.URL, "/") == strings.TrimSuffix(o.URL, "/")
+}
+
+// directory knows the edges, the one to use first. Safe for concurrent use.
+type directory struct {
+	http *http.Client
+
+	mu    sync.Mutex
+	known []Edge // never empty
+	seeds []Edge // never forgotten
+}
+
+func newDirectory(urls []string, client *http.Client) *directory {
+	d := &directory{http: client}
+	for _, u := range urls {
+		d.seeds = append(d.seeds, Edge{URL: u})
+	}
+	d.known = slices.Clone(d.seeds)
+	return d
+}
+
+func (d *directory) current() Edge {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.known[0]
+}
+
+// identify notes what the current edge calls itself.
+func (d *directory) identify(id, region string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.known[0].ID, d.known[0].Region = id, region
+}
+
+// next puts an edge that failed at the end of the line, if it is the current one.
+func (d *directory) next(failed Edge) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.known[0].same(failed) {
+		return
+	}
+	d.known = append(d.known[1:len(d.known):len(d.known)], d.known[0])
+}
+
+// learn takes the edges that asked named, if it is still the current one: it
+// stays first, seeds stay known, others that are not named any more are
+// forgotten.
+func (d *directory) learn(asked Edge, named []Edge) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.known[0].same(asked) {
+		return
+	}
+	d.known = merge(d.known[:1:1], named, d.seeds)
+}
+
+// leave takes the edges that one named when it asked to be left.
+func (d *directory) leave(leaving Edge, named []Edge) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.known[0].same(leaving) {
+		leaving = d.known[0] // which knows its id
+	}
+	others := slices.DeleteFunc(slices.Concat(named, d.known), leaving.same)
+	d.known = merge(others, []Edge{leaving})
+}
+
+// merge joins lists of edges without repeating one. What has no usable URL is
+// left out.
+func merge(lists ...[]Edge) []Edge {
+	var out []Edge
+	for _, e := range slices.Concat(lists...) {
+		if _, err := endpoint(e.URL, "", "ws"); err != nil || slices.ContainsFunc(out, e.same) {
+			continue
+		}
+		if out = append(out, e); len(out) == maxKnown {
+			break
+		}
+	}
+	return out
+}
+
+// discover asks the current edge for the others.
+func (d *directory) discover(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, discoverTimeout)
+	defer cancel()
+	asked := d.current()
+	var answer struct {
+		Edges []Edge `json:"edges"`
+	}
+	if err := d.get(ctx, asked.URL, "/v1/edges", &answer); err != nil {
+		return err
+	}
+	d.learn(asked, answer.Edges)
+	return nil
+}
+
+// race asks up to three edges for a sign of life at once, and puts the first to
+// answer in front. Where none answers, all stays as it is.
+func (d *directory) race(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, raceTimeout)
+	defer cancel()
+	d.mu.Lock()
+	runners := slices.Clone(d.known[:min(racers, len(d.known))])
+	d.mu.Unlock()
+	first := make(chan Edge, len(runners))
+	var running sync.WaitGroup
+	for _, e := range runners {
+		running.Go(func() {
+			if d.get(ctx, e.URL, "/v1/ping", nil) == nil {
+				first <- e
+				cancel()
+			}
+		})
+	}
+	running.Wait()
+	select {
+	case winner := <-first:
+		d.mu.Lock()
+		d.known = merge([]Edge{winner}, d.known)
+		d.mu.Unlock()
+	default:
+	}
+}
+
+// get reads a small JSON answer into v; nil = the status is all that matters.
+func (d *directory) get(ctx context.Context, base, path string, v any) error {
+	u, err := endpoint(base, path, "http")
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, http.NoBody)
+	if err != nil {
+		return err
+	}
+	resp, err := d.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		_, _ = io.CopyN(io.Discard, resp.Body, drainBeforeClose)
+		_ = resp.Body.Close()
+	}()
+	if resp.StatusCode/100 != 2 {
+		return fmt.Errorf("GET %s: status %d", u, resp.StatusCode)
+	}
+	if v == nil {
+		return nil
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxEdgesBody)).Decode(v); err != nil {
+		return fmt.Errorf("GET %s: %w", u, err)
+	}
+	return nil
+}

@@ -1,0 +1,446 @@
+// Selvedge's client for browsers and other JavaScript hosts: one socket to an
+// edge that resumes by itself. JSON codec, no dependencies, no build step.
+//
+//   import { connect } from '/sdk/selvedge.js';
+//   const client = connect({ edges: 'https://edge.example.com', token: () => fetchToken() });
+//   client.on('message', (m) => console.log(m.ch, m.from, m.data));
+//   await client.publish('room:general', { text: 'hello' });
+
+import { Connection, MAX_MESSAGE } from './connection.js';
+import { Cursor } from './cursor.js';
+import { Edges, endpoint } from './edges.js';
+import { Requests, SelvedgeError } from './requests.js';
+
+export { SelvedgeError };
+
+const VERSION = 'selvedge-js/1';
+const BACKOFF_BASE_MS = 250;
+const BACKOFF_CAP_MS = 15_000;
+/** A session that lived this long was a good one: its end starts the backoff anew. */
+const GOOD_SESSION_MS = 5000;
+/** The longest delay that setTimeout takes. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** How often the edges of the cluster are asked for; and how often if there is but one. */
+const LEARN_MS = 600_000;
+const ALONE_MS = 5000;
+
+const CLOSE = { goingAway: 1001, expired: 4002, rateLimited: 4008, restart: 1012 };
+/** Closes that no further attempt would change. */
+const FINAL = new Map([[4001, 'unauthorized'], [4003, 'forbidden'], [4004, 'bad_request']]);
+/** Closes that blame this SDK. */
+const DEFECTS = new Set([1002, 1003, 1007, 1009]);
+
+/**
+ * @typedef {object} Options
+ * @property {string|string[]} edges URLs of edges, best first; others are learned from them
+ * @property {string|(() => string|Promise<string>)} token a client token, or what fetches one: asked again when it expires
+ * @property {string[]} [topics] topics to subscribe to from the start
+ * @property {boolean} [nearest] race the first three edges that the given ones name, and start at the quickest
+ * @property {typeof globalThis.WebSocket} [WebSocket] another implementation
+ * @property {typeof globalThis.fetch} [fetch] another implementation
+ */
+
+/**
+ * Where a client is. `connecting`: never connected yet. `closed`: for good.
+ * @typedef {object} State
+ * @property {'connecting'|'connected'|'reconnecting'|'closed'} state
+ * @property {import('./edges.js').Edge} [edge]
+ * @property {boolean} [resumed] connected: exactly what was missed follows
+ * @property {number} [retryInMs] reconnecting: how long until the next attempt
+ * @property {number} [attempt] reconnecting: how many failed in a row
+ * @property {string} [reason]
+ * @property {number} [code] the close code; 0 = given up by this side
+ */
+
+/**
+ * Connects, and stays connected until `close` or a final refusal.
+ *
+ * Events (`on(name, listener)`): `state` ({@link State}), `edge` (another edge
+ * serves), `welcome`, `message`, `joined`, `left`, `live`, `gap`, `object`,
+ * `signal`, `activity` as on the wire, `error` (a {@link SelvedgeError} that no
+ * call can be blamed for).
+ * @param {Options} options
+ */
+export function connect(options) {
+  return new Client(options);
+}
+
+class Client {
+  #o;
+  #cursor = new Cursor();
+  #requests = new Requests();
+  #edges;
+  /** @type {Connection|null} */ #connection = null;
+  #edge = null;
+  #live = false; // welcomed, and not cut since
+  /** @type {State} */ #state = { state: 'connecting' };
+  #topics = new Set();
+  #token = undefined;
+  #user = '';
+  #servedBy = '';
+  #failures = 0;
+  /** Goes up with each attempt and with close: what belongs to an older one stays silent. */
+  #turn = 0;
+  #timers = { retry: 0, leave: 0, refresh: 0, learn: 0 };
+  #hole = '';
+  /** Where a goaway said to go. @type {import('./edges.js').Edge[]|null} */
+  #hint = null;
+  #listeners = new Map();
+
+  constructor(options) {
+    const { edges, token, WebSocket = globalThis.WebSocket, fetch = globalThis.fetch } = options;
+    if (!token) throw new TypeError('token is missing: give a client token, or a function that fetches one');
+    this.#o = { ...options, WebSocket, token: typeof token === 'function' ? token : null };
+    this.#token = typeof token === 'function' ? undefined : token;
+    this.#topics = new Set(options.topics);
+    this.#edges = new Edges([edges].flat().filter(Boolean), options.nearest ?? false, (...a) => fetch(...a));
+    globalThis.addEventListener?.('online', this.#hurry);
+    globalThis.document?.addEventListener('visibilitychange', this.#hurry);
+    queueMicrotask(() => this.#dial());
+  }
+
+  /** @returns {State} */
+  get state() {
+    return this.#state;
+  }
+
+  /** What a resume would send. */
+  get cursor() {
+    return this.#cursor.toJSON();
+  }
+
+  /**
+   * @param {string} event
+   * @param {(detail: any) => void} listener what it throws is reported and harms nothing else
+   * @returns {() => void} stops listening
+   */
+  on(event, listener) {
+    const all = this.#listeners.get(event) ?? this.#listeners.set(event, new Set()).get(event);
+    all.add(listener);
+    return () => all.delete(listener);
+  }
+
+  /**
+   * Publishes once, also over a cut connection: it is sent again with the same id.
+   * @param {string} ch
+   * @param {any} data
+   * @param {{msgId?: string, refs?: string[]}} [options]
+   * @returns {Promise<{p: number, seq: number, epoch: string}>}
+   */
+  async publish(ch, data, { msgId = randomId(), refs } = {}) {
+    return this.#ask({ t: 'publish', ch, data, msg_id: msgId, ...(refs && { refs }) });
+  }
+
+  /**
+   * @param {string} ch a topic: rooms and the inbox need no subscribing
+   * @param {{since?: number}} [options] the position to start after; now, if absent
+   */
+  async subscribe(ch, { since } = {}) {
+    return this.#ask({ t: 'subscribe', ch, ...(since !== undefined && { since }) }, (reply) => {
+      if (this.#topics.has(ch) && since === undefined) return; // had it already: nothing moves
+      this.#topics.add(ch);
+      this.#cursor.subscribed({ ch, p: reply.p, from: since ?? reply.seq });
+    });
+  }
+
+  /** @param {string} ch */
+  async unsubscribe(ch) {
+    this.#topics.delete(ch);
+    this.#cursor.unsubscribed(ch);
+    return this.#ask({ t: 'unsubscribe', ch });
+  }
+
+  /**
+   * Documents of users and rooms.
+   * @param {string[]} keys like "user:1", "room:x"
+   * @returns {Promise<{objects: Record<string, {v: number, data: any}>, missing: string[], stale?: boolean}>}
+   */
+  async get(keys) {
+    return this.#ask({ t: 'get', objects: keys });
+  }
+
+  /**
+   * @param {string} room
+   * @param {{after?: string, limit?: number}} [page]
+   * @returns {Promise<{members: string[], next?: string, member_count: number}>}
+   */
+  async members(room, page) {
+    return this.#ask({ t: 'members', room, ...page });
+  }
+
+  /**
+   * The user's rooms, as in welcome.
+   * @param {{after?: string, limit?: number}} [page]
+   */
+  async rooms(page) {
+    return this.#ask({ t: 'rooms', ...page });
+  }
+
+  /**
+   * A page of a channel, oldest first.
+   * @param {string} ch
+   * @param {{before?: number, after?: number, limit?: number}} [page]
+   * @returns {Promise<{frames: any[], floor: number, last: number}>}
+   */
+  async history(ch, page) {
+    return this.#ask({ t: 'history', ch, ...page });
+  }
+
+  /**
+   * Something that is not kept: typing, cursors. Best effort.
+   * @param {string} ch
+   * @param {any} data
+   * @returns {boolean} whether it went out
+   */
+  signal(ch, data) {
+    return this.#live && this.#connection.send({ t: 'signal', ch, data });
+  }
+
+  /** The round trip to the edge. @returns {Promise<number>} in ms */
+  async ping() {
+    if (!this.#live) throw new SelvedgeError('unavailable', 'not connected to an edge');
+    return this.#connection.ping();
+  }
+
+  /** Ends it. What still waits for an answer is refused with `closed`. */
+  close() {
+    this.#finish('closed', 'closed by the application', 1000);
+  }
+
+  async #ask(message, onreply) {
+    if (this.#state.state === 'closed') throw new SelvedgeError('closed', 'this client is closed: connect anew');
+    return this.#requests.ask(message, this.#send, onreply);
+  }
+
+  #send = (text) => this.#live && this.#connection.send(text);
+
+  async #dial() {
+    const turn = ++this.#turn;
+    clearTimeout(this.#timers.retry);
+    this.#timers.retry = 0;
+    try {
+      const [edge, token] = await Promise.all([this.#edges.current(), this.#fetchToken()]);
+      if (turn !== this.#turn || this.#state.state === 'closed') return;
+      this.#edge = edge;
+      this.#connection = new Connection({
+        WebSocket: this.#o.WebSocket,
+        url: endpoint(edge.url, 'v1/socket', 'ws'),
+        hello: this.#hello(token),
+        onmessage: (m) => turn === this.#turn && this.#receive(m),
+        onend: (end) => turn === this.#turn && this.#ended(end),
+      });
+    } catch (e) {
+      if (turn !== this.#turn) return;
+      this.#emit('error', new SelvedgeError('unavailable', `can't connect: ${e.message}`));
+      this.#retry({ code: 0, reason: e.message });
+    }
+  }
+
+  async #fetchToken() {
+    this.#token ??= await this.#o.token();
+    return this.#token;
+  }
+
+  #hello(token) {
+    const hello = { t: 'hello', token, client: VERSION, ...(this.#topics.size > 0 && { topics: [...this.#topics] }) };
+    if (!this.#cursor.started) return hello;
+    const resume = { ...hello, resume: this.#cursor.toJSON() };
+    // A cursor that no edge would take must not keep the client away for ever.
+    return JSON.stringify(resume).length < MAX_MESSAGE ? resume : hello;
+  }
+
+  #receive(m) {
+    switch (m.t) {
+      case 'welcome': return this.#welcome(m);
+      case 'message': return this.#message(m);
+      case 'joined': this.#cursor.joined(m); break;
+      case 'left': this.#cursor.left(m); break;
+      case 'live': this.#cursor.live(m); break;
+      case 'gap': this.#cursor.gap(m); break;
+      case 'cursor': return this.#cursor.moved(m);
+      case 'reply': return this.#requests.reply(m);
+      case 'error':
+        if (!this.#requests.error(m)) this.#emit('error', new SelvedgeError(m.code, m.message));
+        return undefined;
+      case 'goaway': return this.#goaway(m);
+      case 'object': case 'signal': case 'activity': break;
+      default: return undefined; // a newer server's: not for us
+    }
+    return this.#emit(m.t, m);
+  }
+
+  #welcome(m) {
+    if (m.resumed) this.#cursor.resume();
+    else this.#cursor.start(m.cursor);
+    this.#live = true;
+    this.#user = m.user.id;
+    this.#requests.resume(this.#send); // before listeners ask for more
+    this.#planRefresh();
+    this.#planLearning(0.1);
+    const edge = { ...this.#edge, ...m.edge };
+    const moved = edge.id !== this.#servedBy;
+    this.#servedBy = edge.id;
+    this.#setState({ state: 'connected', edge, resumed: m.resumed });
+    if (moved) this.#emit('edge', edge);
+    this.#emit('welcome', m);
+  }
+
+  #message(m) {
+    const verdict = this.#cursor.accept(m);
+    if (verdict === 'seen') return;
+    if (verdict === 'hole') {
+      // Resume once to fill it. If it is there again, say openly that frames are gone.
+      const from = this.#cursor.covered(m.ch, m.p) + 1;
+      const hole = `${m.ch} ${from} ${m.prev}`;
+      if (this.#hole !== hole) {
+        this.#hole = hole;
+        this.#emit('error', new SelvedgeError('hole', `${m.ch}: frames between ${from} and ${m.prev} are missing; resuming`));
+        this.#drop();
+        return this.#ended({ code: 0, reason: 'a frame was missing', welcomed: true, lived: 0 });
+      }
+      const gap = { t: 'gap', ch: m.ch, p: m.p, from, to: m.prev };
+      this.#cursor.gap(gap);
+      this.#emit('gap', gap);
+      this.#cursor.accept(m);
+    }
+    if (m.from === this.#user && m.msg_id) this.#requests.echoed(m, this.#cursor.epoch);
+    this.#emit('message', m);
+  }
+
+  /** @param {import('./connection.js').End} end */
+  #ended({ code, reason, welcomed, lived }) {
+    this.#drop();
+    if (FINAL.has(code)) return this.#finish(FINAL.get(code), reason || 'refused by the edge', code);
+    if (DEFECTS.has(code)) {
+      this.#emit('error', new SelvedgeError('defect', `the edge closed with ${code} ${reason}: a defect of this SDK`));
+    }
+    if (code === CLOSE.expired) {
+      if (!this.#o.token) return this.#finish('unauthorized', 'the token expired: give a function that fetches tokens', code);
+      this.#token = undefined;
+    }
+    if (lived >= GOOD_SESSION_MS) this.#failures = 0;
+    if (code === CLOSE.rateLimited) this.#failures = Math.max(this.#failures, 4);
+    // A cut may be a blip: the same edge has what we need in its cache.
+    if (this.#hint) this.#takeHint();
+    else if (!welcomed || code === CLOSE.goingAway || code === CLOSE.restart) this.#edges.next();
+    this.#retry({ code, reason });
+  }
+
+  /** Full jitter: any moment in a window that doubles. The first one is short. */
+  #retry({ code, reason }) {
+    const window = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** this.#failures);
+    const retryInMs = Math.round(Math.random() * window);
+    const attempt = ++this.#failures;
+    this.#timers.retry = setTimeout(() => this.#dial(), retryInMs);
+    const state = this.#state.state === 'connecting' ? 'connecting' : 'reconnecting';
+    this.#setState({ state, retryInMs, attempt, code, reason });
+  }
+
+  /** The edge wants to be left: some time before the deadline, so that not all arrive elsewhere at once. */
+  #goaway({ after_ms, edges }) {
+    this.#hint = (edges ?? []).filter((e) => e?.url);
+    clearTimeout(this.#timers.leave);
+    this.#timers.leave = setTimeout(() => {
+      this.#takeHint();
+      this.#drop();
+      this.#failures = 0;
+      this.#setState({ state: 'reconnecting', retryInMs: 0, attempt: 0, code: CLOSE.goingAway, reason: 'goaway' });
+      this.#dial();
+    }, Math.random() * 0.9 * (after_ms ?? 0));
+  }
+
+  #takeHint() {
+    this.#edges.prefer(this.#hint, this.#edge);
+    this.#hint = null;
+  }
+
+  /** Lets go of the connection; what is under way waits for the next. */
+  #drop() {
+    this.#turn++;
+    this.#live = false;
+    this.#connection?.close();
+    this.#connection = null;
+    clearTimeout(this.#timers.leave);
+    clearTimeout(this.#timers.refresh);
+    clearTimeout(this.#timers.learn);
+    this.#requests.pause();
+  }
+
+  #finish(error, reason, code) {
+    if (this.#state.state === 'closed') return;
+    this.#drop();
+    clearTimeout(this.#timers.retry);
+    this.#timers.retry = 0;
+    globalThis.removeEventListener?.('online', this.#hurry);
+    globalThis.document?.removeEventListener('visibilitychange', this.#hurry);
+    this.#requests.fail(new SelvedgeError(error, reason));
+    this.#setState({ state: 'closed', code, reason });
+  }
+
+  /** The network is back, or somebody looks: don't wait out a timer. */
+  #hurry = () => {
+    if (globalThis.document?.visibilityState === 'hidden') return;
+    if (this.#live) this.#connection.ping().catch(() => {});
+    else if (this.#timers.retry !== 0 && this.#state.retryInMs > BACKOFF_BASE_MS) this.#dial();
+  };
+
+  /** Fetches a new token before this one expires, where its `exp` can be read. */
+  #planRefresh() {
+    clearTimeout(this.#timers.refresh);
+    const left = expiry(this.#token) - Date.now();
+    if (!this.#o.token || !(left > 0)) return;
+    this.#timers.refresh = setTimeout(async () => {
+      const turn = this.#turn;
+      const token = await Promise.resolve(this.#o.token()).catch(() => undefined);
+      if (turn !== this.#turn || !token) return; // the edge will close with 4002: then again
+      this.#token = token;
+      this.#requests.ask({ t: 'refresh', token }, this.#send).catch((e) => this.#emit('error', e));
+      if (expiry(token) - Date.now() > left / 2) this.#planRefresh();
+    }, Math.min(left * 0.8, MAX_TIMER_MS));
+  }
+
+  /**
+   * Asks for the other edges in a while: not all clients at once after a
+   * storm, but at once if there is nowhere else to go. @param {number} part of the usual time
+   */
+  #planLearning(part) {
+    const wait = this.#edges.alone ? (part < 1 ? 0 : ALONE_MS) : LEARN_MS * part * (0.5 + Math.random() / 2);
+    clearTimeout(this.#timers.learn);
+    this.#timers.learn = setTimeout(async () => {
+      const turn = this.#turn;
+      await this.#edges.learn(this.#edge);
+      if (turn === this.#turn) this.#planLearning(1);
+    }, wait);
+  }
+
+  #setState(state) {
+    this.#state = state;
+    this.#emit('state', state);
+  }
+
+  #emit(event, detail) {
+    for (const listener of this.#listeners.get(event) ?? []) {
+      try {
+        listener(detail);
+      } catch (e) {
+        if (globalThis.reportError) reportError(e);
+        else queueMicrotask(() => { throw e; });
+      }
+    }
+  }
+}
+
+/** When a JWT expires, in Unix ms; NaN if it doesn't say. */
+function expiry(token) {
+  try {
+    return JSON.parse(atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/'))).exp * 1000;
+  } catch {
+    return NaN;
+  }
+}
+
+/** 128 random bits. randomUUID needs a secure context, this does not. */
+function randomId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
+}
