@@ -3,6 +3,7 @@ package edge
 import (
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
@@ -117,7 +118,7 @@ func (n *edgeNode) edges(w http.ResponseWriter, r *http.Request) {
 
 func rankOptions(r *http.Request, region string) (topology.RankOptions, error) {
 	q := r.URL.Query()
-	o := topology.RankOptions{Region: region, Team: q.Get("team")}
+	o := topology.RankOptions{Region: region, Team: q.Get("team"), Spread: rand.Uint64()}
 	if lat, lon := q.Get("lat"), q.Get("lon"); lat != "" || lon != "" {
 		var e1, e2 error
 		o.Lat, e1 = strconv.ParseFloat(lat, 64)

@@ -1,0 +1,203 @@
+package dev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"selvedge/core"
+	corelog "selvedge/core/log"
+	"selvedge/edge"
+	"selvedge/internal/config"
+	"selvedge/internal/identity"
+	"selvedge/internal/node"
+	"selvedge/simulations/delay"
+	"selvedge/topology/region"
+)
+
+const (
+	host      = "127.0.0.1"
+	corePort  = 7400 // API; then link, gossip, admin
+	edgePort  = 7410 // the first edge's, as the core's; each next one ten further
+	maxEdges  = 9
+	readyTime = 20 * time.Second
+)
+
+// Config says what to run. It is not modified.
+type Config struct {
+	Core   region.Region
+	Edges  []region.Region
+	Data   string
+	Delay  bool // as the oceans do
+	Logger *slog.Logger
+	Out    io.Writer // gets the URLs when all is ready
+}
+
+// place is one edge.
+type place struct {
+	name   string
+	region region.Region
+	port   int           // public
+	rtt    time.Duration // to the core
+}
+
+func (p *place) url() string { return fmt.Sprintf("http://%s:%d", host, p.port) }
+
+func addr(port int) string { return fmt.Sprintf("%s:%d", host, port) }
+
+// Run runs the cluster until ctx ends or a node fails.
+func Run(ctx context.Context, cfg Config) error {
+	places := layOut(cfg)
+	demo, err := newDemo(cfg, places)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	if err := startCore(ctx, g, cfg, demo); err != nil {
+		return err
+	}
+	for i := range places {
+		if err := startEdge(ctx, g, cfg, &places[i]); err != nil {
+			return err
+		}
+	}
+	g.Go(func() error {
+		ctx, cancel := context.WithTimeout(ctx, readyTime)
+		defer cancel()
+		if err := awaitReady(ctx, places); err != nil {
+			return err
+		}
+		if err := seed(ctx); err != nil {
+			return err
+		}
+		return announce(cfg, places)
+	})
+	return g.Wait()
+}
+
+// layOut gives each edge its port and its distance.
+func layOut(cfg Config) []place {
+	places := make([]place, len(cfg.Edges))
+	seen := map[string]int{}
+	for i, r := range cfg.Edges {
+		name := "edge-" + r.Name
+		if seen[r.Name]++; seen[r.Name] > 1 {
+			name = fmt.Sprintf("%s-%d", name, seen[r.Name])
+		}
+		places[i] = place{name: name, region: r, port: edgePort + 10*i}
+		if cfg.Delay {
+			places[i].rtt, _ = region.Between(cfg.Core, r)
+		}
+	}
+	return places
+}
+
+func devKeys(role, name string) (node.Keys, error) {
+	id, err := identity.DevNode(role, name)
+	return node.Keys{Identity: id, Gossip: identity.DevGossipKey()}, err
+}
+
+func reachable(bound net.Addr) (string, error) { return bound.String(), nil }
+
+func startCore(ctx context.Context, g *errgroup.Group, cfg Config, demo http.Handler) error {
+	name := "core-" + cfg.Core.Name
+	keys, err := devKeys("core", name)
+	if err != nil {
+		return err
+	}
+	c := core.Config{
+		Name: name, Region: cfg.Core, Keys: keys, APIKeys: identity.DevAPIKeys(),
+		Build: config.ReadBuild(), Logger: cfg.Logger.With("node", name),
+		APIAddr: addr(corePort), LinkAddr: addr(corePort + 1), GossipAddr: addr(corePort + 2), AdminAddr: addr(corePort + 3),
+		Reachable: reachable, Log: corelog.Config{Dir: filepath.Clean(cfg.Data)}, Mount: demo,
+	}
+	g.Go(func() error { return core.Run(ctx, c) })
+	return nil
+}
+
+func startEdge(ctx context.Context, g *errgroup.Group, cfg Config, p *place) error {
+	keys, err := devKeys("edge", p.name)
+	if err != nil {
+		return err
+	}
+	c := edge.Config{
+		Name: p.name, Region: p.region, Keys: keys, Tokens: identity.DevTokens(), Seeds: []string{addr(corePort + 2)},
+		Build: config.ReadBuild(), Logger: cfg.Logger.With("node", p.name),
+		PublicAddr: addr(p.port), LinkAddr: addr(p.port + 1), GossipAddr: addr(p.port + 2), AdminAddr: addr(p.port + 3),
+		Reachable: reachable, Transport: edge.DefaultTransport(), AllowedOrigins: []string{"*"},
+		CacheBytes: 64 << 20, Ping: 25 * time.Second,
+	}
+	if oneWay := p.rtt / 2; oneWay > 0 {
+		c.WrapLink = func(pc net.PacketConn) net.PacketConn {
+			return delay.Wrap(pc, func(net.Addr) time.Duration { return oneWay })
+		}
+	}
+	g.Go(func() error { return edge.Run(ctx, c) })
+	return nil
+}
+
+// awaitReady waits until the core and every edge are fit for traffic.
+func awaitReady(ctx context.Context, places []place) error {
+	urls := []string{"http://" + addr(corePort) + "/readyz"}
+	for i := range places {
+		urls = append(urls, places[i].url()+"/readyz")
+	}
+	for _, url := range urls {
+		for !ready(ctx, url) {
+			select {
+			case <-ctx.Done():
+				if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+					return fmt.Errorf("%s was not ready within %v: run with --log-level info to see why", url, readyTime)
+				}
+				return ctx.Err()
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}
+	return nil
+}
+
+func ready(ctx context.Context, url string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	_ = res.Body.Close()
+	return res.StatusCode == http.StatusOK
+}
+
+// announce prints where everything is.
+func announce(cfg Config, places []place) error {
+	out := fmt.Sprintf("\nSelvedge is running on this machine only, with development keys. Data: %s\n\n", cfg.Data)
+	out += fmt.Sprintf("  demo page   http://%s   open it twice, in two regions, and chat\n", addr(corePort))
+	out += fmt.Sprintf("  console     http://%s   the map, live\n", addr(corePort+3))
+	out += fmt.Sprintf("  core API    http://%s/v1   key: %s   (%s)\n", addr(corePort), identity.DevAPIKey, cfg.Core.Name)
+	for i := range places {
+		p := &places[i]
+		out += fmt.Sprintf("  edge        %s   %-14s %s away from the core and back\n", p.url(), p.region.Name, p.rtt.Round(100*time.Microsecond))
+	}
+	out += fmt.Sprintf(`
+Publish, and see it in every page:
+
+  curl -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' \
+       -d '{"channel":"room:general","from":"curl","data":{"text":"Hello, world"}}' http://%s/v1/publish
+
+Or listen as a user in another terminal:  selvedge listen --dev --user u1
+Ctrl-C stops it.
+
+`, identity.DevAPIKey, addr(corePort))
+	_, err := io.WriteString(cfg.Out, out)
+	return err
+}
