@@ -17,6 +17,7 @@ import (
 	"selvedge/internal/telemetry"
 	"selvedge/topology"
 	"selvedge/topology/gossip"
+	"selvedge/wire"
 	"selvedge/wire/link"
 )
 
@@ -28,6 +29,8 @@ const (
 	tick = time.Second
 	// leaveTimeout bounds the goodbye to the others.
 	leaveTimeout = 2 * time.Second
+	// closeTimeout bounds the wait for sockets to take their close frames.
+	closeTimeout = 2 * time.Second
 	// files that an edge needs beside its sockets
 	spareFiles = 256
 )
@@ -94,9 +97,12 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	defer stop()
 
 	g, ctx := errgroup.WithContext(ctx)
+	// The sockets outlive ctx by their goodbye.
+	socketsCtx, endSockets := context.WithCancel(context.WithoutCancel(ctx))
+	defer endSockets()
 	n.up = upstream.New(upstream.Config{
 		Transport: linkTransport, TLS: cfg.Keys.Identity.ClientTLS(), Node: cfg.Name, Region: cfg.Region.Name,
-		Targets: n.cores, TargetsChanged: changed, Sink: &follower{n: n, ctx: ctx, g: g}, Logger: cfg.Logger,
+		Targets: n.cores, TargetsChanged: changed, Sink: &follower{n: n, ctx: socketsCtx, g: g}, Logger: cfg.Logger,
 		Status: n.linkStatus,
 	})
 	n.gauges(reg)
@@ -111,6 +117,12 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	g.Go(func() error { return n.up.Run(ctx) })
 	g.Go(func() error { return n.watch(ctx) })
 	g.Go(func() error { return n.serve(ctx, public) })
+	g.Go(func() error {
+		<-ctx.Done()
+		n.goodbye()
+		endSockets()
+		return nil
+	})
 	err = g.Wait()
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
 	defer cancel()
@@ -125,7 +137,6 @@ func (n *edgeNode) serve(ctx context.Context, ln net.Listener) error {
 	}
 	stop := context.AfterFunc(ctx, func() {
 		n.draining.Store(true)
-		_ = n.gossip.Leave(leaveTimeout)
 		_ = srv.Close()
 	})
 	defer stop()
@@ -133,6 +144,30 @@ func (n *edgeNode) serve(ctx context.Context, ln net.Listener) error {
 		return fmt.Errorf("public port: %w", err)
 	}
 	return nil
+}
+
+// goodbye tells the others, then the clients, which reconnect elsewhere, and
+// gives their close frames a moment.
+func (n *edgeNode) goodbye() {
+	n.ready.Unmet("drain", "stopping")
+	if err := n.gossip.Leave(leaveTimeout); err != nil {
+		n.cfg.Logger.Warn("left without a goodbye", "err", err)
+	}
+	w := n.world.Load()
+	if w == nil {
+		return
+	}
+	w.engine.CloseAll(wire.CloseGoingAway, "going away")
+	end := time.After(closeTimeout)
+	t := time.NewTicker(10 * time.Millisecond)
+	defer t.Stop()
+	for w.engine.Sockets() > 0 {
+		select {
+		case <-end:
+			return
+		case <-t.C:
+		}
+	}
 }
 
 // describe is this node as the others see it.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -88,6 +89,13 @@ func (c *Client) Stats() Stats {
 		Violations:  c.stats.violations.Load(),
 		Connections: c.stats.connections.Load(),
 	}
+}
+
+// Edges are the edges that the client knows, the one in use first.
+func (c *Client) Edges() []Edge {
+	c.edges.mu.Lock()
+	defer c.edges.mu.Unlock()
+	return slices.Clone(c.edges.known)
 }
 
 // Run connects and stays connected until ctx ends, whose error it then returns,

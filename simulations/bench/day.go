@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"selvedge/core/client"
 	"selvedge/internal/config"
 	"selvedge/internal/identity"
+	"selvedge/simulations/fleet"
 	"selvedge/simulations/ledger"
 	"selvedge/wire"
 )
@@ -68,12 +70,16 @@ func (c *DayCommand) Run(ctx context.Context, stdio *config.IO) error {
 	}
 	note := func(format string, args ...any) { fmt.Fprintf(stdio.Stderr, "bench day: "+format+"\n", args...) }
 	note("starting a core and %d edges", len(c.Edges))
-	cl, err := startCluster(ctx, c.Edges)
-	defer cl.stop()
+	binary, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	d := &day{DayCommand: c, cluster: cl, book: ledger.New()}
+	f, err := fleet.Start(ctx, binary, nil, c.Edges...)
+	defer f.Stop()
+	if err != nil {
+		return err
+	}
+	d := &day{DayCommand: c, fleet: f, binary: binary, book: ledger.New()}
 	note("%d rooms, %d members", c.Rooms, c.Clients*c.PerUser)
 	if err := d.populate(ctx); err != nil {
 		return err
@@ -104,7 +110,8 @@ func (c *DayCommand) Run(ctx context.Context, stdio *config.IO) error {
 // day is one run.
 type day struct {
 	*DayCommand
-	cluster *cluster
+	fleet   *fleet.Fleet
+	binary  string
 	book    *ledger.Ledger
 	readers []*reader
 	seen    atomic.Int64 // deliveries
@@ -116,7 +123,7 @@ func (d *day) user(i int) wire.UserID { return wire.UserID(fmt.Sprintf("reader-%
 
 // populate makes the rooms and their members by the API.
 func (d *day) populate(ctx context.Context) error {
-	api := &client.Client{BaseURL: d.cluster.core.url, Key: identity.DevAPIKey}
+	api := &client.Client{BaseURL: d.fleet.Core.URL, Key: identity.DevAPIKey}
 	docs := map[wire.RoomID]client.Document{}
 	members := map[wire.RoomID][]wire.UserID{}
 	for i := range d.Rooms {
@@ -152,7 +159,7 @@ func (d *day) connect(ctx context.Context) (stop func(), err error) {
 		cancel()
 		running.Wait()
 	}
-	urls := d.cluster.edgeURLs()
+	urls := d.fleet.EdgeURLs()
 	for i := range d.Clients {
 		r, err := newReader(d, d.user(i), urls[i%len(urls)])
 		if err != nil {
@@ -196,7 +203,7 @@ func (d *day) measure(ctx context.Context) (DayResult, error) {
 		}
 	}
 	res := DayResult{
-		Result: d.book.Result(), Messages: d.Messages, Rooms: d.Rooms, Clients: d.Clients, Edges: len(d.cluster.edges),
+		Result: d.book.Result(), Messages: d.Messages, Rooms: d.Rooms, Clients: d.Clients, Edges: len(d.fleet.Edges),
 		PublishSeconds: summary.Seconds, AcknowledgedPerS: summary.PerSecond,
 		DeliverSeconds: time.Unix(0, d.last.Load()).Sub(start).Seconds(),
 	}
@@ -223,7 +230,7 @@ type summary struct {
 
 // publish runs the command that anyone would.
 func (d *day) publish(ctx context.Context) (summary, error) {
-	cmd := exec.CommandContext(ctx, d.cluster.binary, "publish", "--dev", "--core", d.cluster.core.url, "-")
+	cmd := exec.CommandContext(ctx, d.binary, "publish", "--dev", "--core", d.fleet.Core.URL, "-")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return summary{}, err

@@ -209,5 +209,7 @@ func token(t *testing.T, user string) string {
 	return tok
 }
 
-var _ = fmt.Sprint
-var _ = client.Config{}
+var (
+	_ = fmt.Sprint
+	_ = client.Config{}
+)

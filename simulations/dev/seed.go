@@ -14,8 +14,12 @@ var users = []struct {
 	id   wire.UserID
 	name string
 }{
-	{"u1", "Ada Okafor"}, {"u2", "Ben Lindqvist"}, {"u3", "Chen Yun"},
-	{"u4", "Dalia Haddad"}, {"u5", "Emil Novak"}, {"u6", "Fatou Diallo"},
+	{"u1", "Ada Okafor"},
+	{"u2", "Ben Lindqvist"},
+	{"u3", "Chen Yun"},
+	{"u4", "Dalia Haddad"},
+	{"u5", "Emil Novak"},
+	{"u6", "Fatou Diallo"},
 }
 
 // rooms are where they meet; everybody is in those without members.

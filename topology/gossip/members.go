@@ -195,10 +195,10 @@ func (m *members) learn(n *memberlist.Node, what string) {
 	}
 	m.changedLocked()
 	if err != nil {
-		m.logger.Warn("ignoring a node whose description this version can't read", "node", id, "addr", addr, "err", err)
+		m.logger.Warn("ignoring a node whose description this version can't read", "peer", id, "addr", addr, "err", err)
 		return
 	}
-	m.logger.Debug(what, "node", id, "addr", addr, "role", node.Role, "region", node.Region, "state", node.State)
+	m.logger.Debug(what, "peer", id, "addr", addr, "role", node.Role, "region", node.Region, "state", node.State)
 }
 
 // NotifyLeave is memberlist.EventDelegate's: the node left or died.
@@ -213,7 +213,7 @@ func (m *members) NotifyLeave(n *memberlist.Node) {
 		delete(m.conflicts, id)
 	}
 	m.changedLocked()
-	m.logger.Info("node gone", "node", id, "addr", addrOf(n))
+	m.logger.Info("node gone", "peer", id, "addr", addrOf(n))
 }
 
 // NotifyConflict is memberlist.ConflictDelegate's: other claims the name of known.
@@ -228,7 +228,7 @@ func (m *members) NotifyConflict(known, other *memberlist.Node) {
 	if before.known == c.known && before.other == c.other {
 		return
 	}
-	m.logger.Error("two nodes have the same name: give one of them another", "node", id, "addr", c.known, "other", c.other)
+	m.logger.Error("two nodes have the same name: give one of them another", "peer", id, "addr", c.known, "other", c.other)
 	if m.events.Conflict != nil {
 		m.events.Conflict(id, c.known, c.other)
 	}

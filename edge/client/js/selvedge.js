@@ -21,9 +21,11 @@ const GOOD_SESSION_MS = 5000;
 /** The longest delay that setTimeout takes. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** How often the edges of the cluster are asked for; and how often if there is but one. */
+/** How often the edges of the cluster are asked for. */
 const LEARN_MS = 600_000;
-const ALONE_MS = 5000;
+/** The same as long as only one is known: at once, after this, and then ever less often. */
+const ALONE_MS = 1000;
+const ALONE_CAP_MS = 60_000;
 
 const CLOSE = { goingAway: 1001, expired: 4002, rateLimited: 4008, restart: 1012 };
 /** Closes that no further attempt would change. */
@@ -277,7 +279,7 @@ class Client {
     this.#user = m.user.id;
     this.#requests.resume(this.#send); // before listeners ask for more
     this.#planRefresh();
-    this.#planLearning(0.1);
+    this.#planLearning(0);
     const edge = { ...this.#edge, ...m.edge };
     const moved = edge.id !== this.#servedBy;
     this.#servedBy = edge.id;
@@ -401,17 +403,19 @@ class Client {
   }
 
   /**
-   * Asks for the other edges in a while: not all clients at once after a
-   * storm, but at once if there is nowhere else to go. @param {number} part of the usual time
+   * Asks for the other edges in a while: not all clients together after a
+   * storm, but soon if there is nowhere else to go.
+   * @param {number} times how often it asked since the welcome
    */
-  #planLearning(part) {
-    const wait = this.#edges.alone ? (part < 1 ? 0 : ALONE_MS) : LEARN_MS * part * (0.5 + Math.random() / 2);
+  #planLearning(times) {
+    const alone = times === 0 ? 0 : Math.min(ALONE_CAP_MS, ALONE_MS * 2 ** (times - 1));
+    const usual = (times === 0 ? LEARN_MS / 20 : LEARN_MS) * (0.5 + Math.random() / 2);
     clearTimeout(this.#timers.learn);
     this.#timers.learn = setTimeout(async () => {
       const turn = this.#turn;
       await this.#edges.learn(this.#edge);
-      if (turn === this.#turn) this.#planLearning(1);
-    }, wait);
+      if (turn === this.#turn) this.#planLearning(times + 1);
+    }, this.#edges.alone ? alone : usual);
   }
 
   #setState(state) {
