@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"selvedge/core/client"
 	"selvedge/edge/client/js"
 	"selvedge/internal/identity"
 	"selvedge/wire"
@@ -112,7 +113,11 @@ func membership(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if _, err := backend().ChangeMembers(r.Context(), wire.RoomID(r.PathValue("room")), add, remove); err != nil {
-		http.Error(w, err.Error(), http.StatusBadGateway)
+		status := http.StatusBadGateway
+		if client.IsCode(err, wire.NotFound) {
+			status = http.StatusNotFound
+		}
+		http.Error(w, err.Error(), status)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

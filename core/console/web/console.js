@@ -46,6 +46,10 @@ async function poll() {
 }
 
 function take(state) {
+  // A core's frames are what its links carry.
+  for (const n of state.nodes) {
+    if (n.role === 'core') n.frames_per_s ||= state.links.reduce((sum, l) => sum + (l.from === n.id ? l.frames_per_s : 0), 0);
+  }
   remember(nodes, state.nodes, (n) => n.id);
   remember(links, state.links, (l) => `${l.from} ${l.to}`);
   for (const n of nodes.values()) {
@@ -95,6 +99,7 @@ function draw() {
 function say(state, text) {
   const status = $('status');
   status.dataset.state = state;
+  document.body.classList.toggle('stale', state === 'away');
   const span = status.querySelector('span');
   if (span.textContent !== text) span.textContent = text; // read aloud only when it changes
 }

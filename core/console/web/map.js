@@ -127,7 +127,7 @@ function drawThread(g, l, spots) {
   for (const path of g.children) path.setAttribute('d', d);
   g.setAttribute('class', [l.scope, l.up ? 'up' : 'down', l.gone ? 'gone' : ''].join(' '));
   // A few speeds only: changing one restarts the animation.
-  const pace = l.up && l.frames_per_s > 0 ? Math.min(5, 1 + Math.floor(Math.log10(1 + l.frames_per_s) * 1.6)) : 0;
+  const pace = l.up && !l.gone && l.frames_per_s > 0 ? Math.min(5, 1 + Math.floor(Math.log10(1 + l.frames_per_s) * 1.6)) : 0;
   g.dataset.pace = String(pace);
 }
 
@@ -137,13 +137,14 @@ function drawRTT(text, l, spots) {
   const { middle } = arc(l, spots);
   text.setAttribute('x', String(middle.x));
   text.setAttribute('y', String(middle.y));
-  text.textContent = l.up ? millis(Math.round(l.rtt_ms)) : 'down';
+  text.textContent = l.gone ? 'gone' : l.up ? millis(Math.round(l.rtt_ms)) : 'down';
 }
 
 const newPlace = () => svg('g');
 
 function drawPlace(e, { x, y, nodes, pull }, width) {
-  const edges = nodes.filter((n) => n.role === 'edge');
+  const here = nodes.filter((n) => !n.gone);
+  const edges = here.filter((n) => n.role === 'edge');
   const sockets = edges.reduce((n, o) => n + o.sockets, 0);
   const logs = edges.reduce((n, o) => n + o.relay_logs, 0);
   const lines = [[...new Set(nodes.map((n) => n.region))].join(', ')];
@@ -151,6 +152,7 @@ function drawPlace(e, { x, y, nodes, pull }, width) {
     lines.push(`${count(sockets)} ${sockets === 1 ? 'socket' : 'sockets'}`);
     if (logs > 0) lines.push(`relays ${count(logs)} ${logs === 1 ? 'log' : 'logs'}`);
   }
+  if (here.length === 0) lines.push('gone');
   const half = (nodes.length * KNOT_PX) / 2 + 6;
   const room = Math.max(...lines.map((line) => line.length)) * CHAR_PX;
   // Beside the knots, away from where the threads go; below, if there is no room.
@@ -167,7 +169,7 @@ function drawPlace(e, { x, y, nodes, pull }, width) {
 }
 
 function knot(n, x, y) {
-  const state = n.gone ? 'gone' : n.state === 'alive' || n.state === 'ready' ? 'alive' : 'other';
+  const state = n.gone ? 'gone' : n.state === 'ready' ? 'ready' : 'other';
   const shape = n.role === 'core'
     ? svg('rect', { x: x - 7, y: y - 7, width: 14, height: 14, rx: 2 })
     : svg('circle', { cx: x, cy: y, r: 7 });

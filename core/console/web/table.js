@@ -7,7 +7,7 @@ import { sparkline } from './svg.js';
 const NODES = [
   ['Node', (n) => n.id],
   ['Role', (n) => n.role],
-  ['Region', (n) => (n.title ? `${n.region} (${n.title})` : n.region)],
+  ['Region', (n) => n.region],
   ['State', (n) => (n.gone ? 'gone' : n.state)],
   ['Sockets', (n) => (n.role === 'edge' ? count(n.sockets) : '–'), true],
   ['Frames/s', (n) => rate(n.frames_per_s), true],
@@ -15,9 +15,9 @@ const NODES = [
   ['Lag', (n) => (n.role === 'edge' ? millis(n.lag_ms) : '–'), true],
   ['RTT to core', (n) => (n.role === 'edge' ? millis(n.rtt_ms) : '–'), true],
   ['Relays', (n) => (n.role === 'edge' ? `${count(n.relay_logs)} ${n.relay_logs === 1 ? 'log' : 'logs'}` : '–'), true],
-  ['Load', (n) => share(n.load), true],
+  ['Load', (n) => (n.role === 'edge' ? share(n.load) : '–'), true],
   ['Version', (n) => n.version ?? '–'],
-  ['Up', (n) => uptime(n.uptime_s), true],
+  ['Up', (n) => uptime(n.uptime_s || undefined), true],
 ];
 
 const LINKS = [
