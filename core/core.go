@@ -79,12 +79,11 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	defer udp.Close()
 	var pc net.PacketConn = udp
 	if cfg.WrapLink != nil {
 		pc = cfg.WrapLink(udp)
-		defer pc.Close()
 	}
+	defer pc.Close()
 	if err := n.openStore(ctx); err != nil {
 		return err
 	}
@@ -103,7 +102,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err := n.startGossip(ctx, apiListener.Addr(), udp.LocalAddr()); err != nil {
 		return err
 	}
-	defer n.gossip.Close()
+	defer func() { err = errors.Join(err, n.gossip.Close()) }()
 
 	board := console.New(console.Config{Self: topology.NodeID(cfg.Name), Nodes: n.gossip.Snapshot, Links: n.links.Peers, Published: n.metrics.published, Epoch: n.log.Epoch, Logs: n.log.Logs()})
 	admin, err := telemetry.StartAdmin(cfg.AdminAddr, telemetry.AdminConfig{

@@ -119,8 +119,7 @@ func (e *FieldError) Unwrap() error { return e.Err }
 
 // jsonError puts what encoding/json reports into a user's words.
 func jsonError(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return &FieldError{Field: wrong.Field, Err: fmt.Errorf("expected %s, got a JSON %s", wrong.Type, wrong.Value)}
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {

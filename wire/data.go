@@ -192,6 +192,7 @@ func appendJSON(dst, b []byte, depth int) (_ []byte, size int, err error) {
 			at += n
 		}
 		dst = append(dst, '}')
+	default: // scanHead lets nothing else through
 	}
 	return dst, at, nil
 }

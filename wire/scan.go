@@ -69,24 +69,46 @@ func scanHead(b []byte) (head, error) {
 	return scanWide(c, b[1:])
 }
 
-// wideKinds maps 0xc4..0xdf to kind and width of the number that follows.
+// wideFirst is the first byte of the values whose head is a byte and a number.
+const wideFirst = 0xc4
+
+// wideKinds maps wideFirst..0xdf to kind and width of the number that follows.
 var wideKinds = [...]struct {
 	kind  kind
 	width int
 }{
-	0xc4 - 0xc4: {kindOther, 1}, 0xc5 - 0xc4: {kindOther, 2}, 0xc6 - 0xc4: {kindOther, 4}, // bin
-	0xc7 - 0xc4: {kindOther, 1}, 0xc8 - 0xc4: {kindOther, 2}, 0xc9 - 0xc4: {kindOther, 4}, // ext
-	0xca - 0xc4: {kindFloat, 4}, 0xcb - 0xc4: {kindFloat, 8},
-	0xcc - 0xc4: {kindUint, 1}, 0xcd - 0xc4: {kindUint, 2}, 0xce - 0xc4: {kindUint, 4}, 0xcf - 0xc4: {kindUint, 8},
-	0xd0 - 0xc4: {kindInt, 1}, 0xd1 - 0xc4: {kindInt, 2}, 0xd2 - 0xc4: {kindInt, 4}, 0xd3 - 0xc4: {kindInt, 8},
-	0xd4 - 0xc4: {kindOther, 0}, 0xd5 - 0xc4: {kindOther, 0}, 0xd6 - 0xc4: {kindOther, 0}, 0xd7 - 0xc4: {kindOther, 0}, 0xd8 - 0xc4: {kindOther, 0}, // fixext
-	0xd9 - 0xc4: {kindString, 1}, 0xda - 0xc4: {kindString, 2}, 0xdb - 0xc4: {kindString, 4},
-	0xdc - 0xc4: {kindArray, 2}, 0xdd - 0xc4: {kindArray, 4},
-	0xde - 0xc4: {kindMap, 2}, 0xdf - 0xc4: {kindMap, 4},
+	{kindOther, 1},
+	{kindOther, 2},
+	{kindOther, 4}, // bin
+	{kindOther, 1},
+	{kindOther, 2},
+	{kindOther, 4}, // ext
+	{kindFloat, 4},
+	{kindFloat, 8},
+	{kindUint, 1},
+	{kindUint, 2},
+	{kindUint, 4},
+	{kindUint, 8},
+	{kindInt, 1},
+	{kindInt, 2},
+	{kindInt, 4},
+	{kindInt, 8},
+	{kindOther, 0},
+	{kindOther, 0},
+	{kindOther, 0},
+	{kindOther, 0},
+	{kindOther, 0}, // fixext
+	{kindString, 1},
+	{kindString, 2},
+	{kindString, 4},
+	{kindArray, 2},
+	{kindArray, 4},
+	{kindMap, 2},
+	{kindMap, 4},
 }
 
 func scanWide(c byte, rest []byte) (head, error) {
-	w := wideKinds[c-0xc4]
+	w := wideKinds[c-wideFirst]
 	if w.kind == kindOther {
 		return head{}, fmt.Errorf("%w: binary and extension values have no JSON form: send a string", ErrMalformed)
 	}
@@ -179,6 +201,7 @@ func skip(b []byte, depth int) (int, error) {
 			}
 			at += n
 		}
+	default: // a scalar: the head is all of it
 	}
 	return at, nil
 }

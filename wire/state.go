@@ -37,8 +37,9 @@ func (r *StateRecord) Key() string {
 		return "user:" + string(r.User)
 	case StateRoom:
 		return "room:" + string(r.Room)
+	default:
+		return "member:" + string(r.Room) + " " + string(r.User)
 	}
-	return "member:" + string(r.Room) + " " + string(r.User)
 }
 
 // Interests are the keys whose holders want the record; unused ones are zero.

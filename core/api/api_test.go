@@ -68,7 +68,7 @@ func TestSignal(t *testing.T) {
 
 func TestMsgpackIsAnsweredInKind(t *testing.T) {
 	r := newRig(t)
-	body, err := wire.Msgpack.Append(nil, map[string]any{"channel": "room:x", "data": map[string]any{"n": 1.5, "s": "ß"}})
+	body, err := wire.ParseJSON([]byte(`{"channel":"room:x","data":{"n":1.5,"s":"ß"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,6 +80,12 @@ func TestMsgpackIsAnsweredInKind(t *testing.T) {
 	}
 	if err := wire.Msgpack.DecodeStrict(w.Body.Bytes(), &got); err != nil || got.Seq != 1 || got.Epoch != "e1" {
 		t.Errorf("%+v, %v", got, err)
+	}
+	if body, err = wire.ParseJSON([]byte(`{"channel":"topic:x","data":null,"from":null,"refs":null}`)); err != nil {
+		t.Fatal(err)
+	}
+	if w = r.do("POST", "/v1/publish", strings.NewReader(string(body)), "Content-Type", "application/msgpack"); w.Code != 200 || r.log.posts[1].Data.String() != "null" {
+		t.Errorf("null data: %d %s", w.Code, w.Body)
 	}
 	w = r.do("GET", "/v1/channels/room:x/history", nil, "Accept", "application/msgpack")
 	var page struct {
@@ -296,7 +302,16 @@ func TestServeStopsGracefully(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	r.log.begin = func(context.Context) { stop() } // the stop comes in the midst of a publish
+	r.log.begin = func(ctx context.Context) { // the stop comes in the midst of a publish
+		stop()
+		for ctx.Err() == nil { // until nobody is let in any more
+			conn, err := net.Dial("tcp", ln.Addr().String())
+			if err != nil {
+				return
+			}
+			_ = conn.Close()
+		}
+	}
 	served := make(chan error, 1)
 	go func() { served <- api.Serve(ctx, ln, r, nil) }()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+ln.Addr().String()+"/v1/publish", strings.NewReader(`{"channel":"room:x","data":1}`))

@@ -163,6 +163,7 @@ func (a *api) fail(q *request, name string, err error) {
 		header.Set("Allow", p.allow)
 	case wire.Unavailable, wire.RateLimited:
 		header.Set("Retry-After", strconv.Itoa(retryAfter))
+	default: // the status says it all
 	}
 	a.send(q, p.status(), failure{p})
 }

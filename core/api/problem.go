@@ -64,6 +64,7 @@ func (p *problem) status() int {
 		return http.StatusTooManyRequests
 	case wire.Unavailable:
 		return http.StatusServiceUnavailable
+	case wire.Internal:
 	}
 	return http.StatusInternalServerError
 }
@@ -71,8 +72,7 @@ func (p *problem) status() int {
 // asProblem puts any error into a caller's words. What is not the caller's
 // affair is "internal", and known is false: it belongs in the core's own log.
 func asProblem(err error) (_ *problem, known bool) {
-	var p *problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*problem](err); ok {
 		return p, true
 	}
 	say := func(code wire.Code) (*problem, bool) { return &problem{Code: code, Message: err.Error()}, true }

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"unicode/utf8"
 
+	"github.com/vmihailenco/msgpack/v5"
+
 	"selvedge/wire"
 )
 
@@ -20,6 +22,26 @@ type publishRequest struct {
 	MsgID   string       `json:"msg_id"`
 	Refs    []string     `json:"refs"`
 	Signal  bool         `json:"signal"`
+}
+
+// DecodeMsgpack implements msgpack.CustomDecoder. The decoder makes null data
+// empty without asking, like data that is missing; here they are told apart by
+// what stood there before.
+func (r *publishRequest) DecodeMsgpack(dec *msgpack.Decoder) error {
+	const never = 0xc1 // begins no msgpack value
+	type fields publishRequest
+	f := fields{Data: wire.Data{never}}
+	if err := dec.Decode(&f); err != nil {
+		return err
+	}
+	switch {
+	case len(f.Data) == 0:
+		f.Data = wire.Data{0xc0} // null
+	case f.Data[0] == never:
+		f.Data = nil
+	}
+	*r = publishRequest(f)
+	return nil
 }
 
 // published answers a publish. A signal has no position: its seq is 0.
@@ -72,7 +94,7 @@ func (a *api) check(body *publishRequest) (*wire.Post, *problem) {
 	if body.Channel == "" {
 		return nil, bad("channel", "channel is missing: use room:<id>, inbox:<user> or topic:<id>")
 	}
-	if len(body.Data) == 0 {
+	if len(post.Data) == 0 {
 		return nil, bad("data", "data is missing")
 	}
 	if err := post.Check(); err != nil {

@@ -43,7 +43,9 @@ func Serve(ctx context.Context, ln net.Listener, handler http.Handler, logger *s
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = server.Close() // who is still there has had its time
 	}
-	<-failed
+	if serveErr := <-failed; !errors.Is(serveErr, http.ErrServerClosed) {
+		err = errors.Join(err, serveErr)
+	}
 	if err != nil {
 		return fmt.Errorf("api: stop: %w", err)
 	}

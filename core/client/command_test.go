@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"selvedge/core/client"
@@ -177,6 +178,42 @@ func TestAFailedMessageHoldsItsChannel(t *testing.T) {
 	if !strings.Contains(stderr, "line 2: msg_id was used before") || !strings.Contains(stderr, "line 3: not attempted") || !strings.Contains(stderr, "2 messages failed, 2 were acknowledged") {
 		t.Errorf("%q", stderr)
 	}
+}
+
+// The same across batches: what comes when the failure is known is held as well.
+func TestAFailedMessageHoldsLaterBatches(t *testing.T) {
+	c := newCore(t)
+	in, out := io.Pipe()
+	told := make(chan struct{})
+	go func() {
+		_, _ = io.WriteString(out, `{"channel":"topic:a","data":1,"msg_id":"m"}`+"\n"+`{"channel":"topic:a","data":2,"msg_id":"m"}`+"\n")
+		<-told
+		_, _ = io.WriteString(out, `{"channel":"topic:a","data":3}`+"\n")
+		_ = out.Close()
+	}()
+	var stdout bytes.Buffer
+	stderr := &watcher{text: "line 2", told: told}
+	var cli struct {
+		Publish client.PublishCommand `cmd:""`
+	}
+	status := config.Main(t.Context(), []string{"publish", "--dev", "--core", c.url, "-"}, config.IO{Stdin: in, Stdout: &stdout, Stderr: stderr}, &cli)
+	if s := summaryOf(t, stdout.String()); status != 1 || s.Acknowledged != 1 || s.Failed != 2 {
+		t.Errorf("status %d, %+v", status, s)
+	}
+}
+
+// watcher closes told when it is written a text.
+type watcher struct {
+	text string
+	told chan struct{}
+	once sync.Once
+}
+
+func (w *watcher) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), w.text) {
+		w.once.Do(func() { close(w.told) })
+	}
+	return len(b), nil
 }
 
 // A core that is gone ends the command, even if standard input has no end.

@@ -44,8 +44,10 @@ func (b *batch) add(r *wire.StateRecord) error {
 		return b.document(string(r.User), r)
 	case wire.StateRoom:
 		return b.document(string(r.Room), r)
+	case wire.StateMember:
+		return b.membership(r)
 	}
-	return b.membership(r)
+	return nil // Check knows no other kind
 }
 
 func (b *batch) document(id string, r *wire.StateRecord) error {
@@ -76,8 +78,11 @@ func (b *batch) membership(r *wire.StateRecord) error {
 		}
 	}
 	b.members[string(live)] = !r.Deleted
+	b.value = appendNumbers(b.value[:0], uint64(r.V))
+	if err := b.set(oneKey(roomsV, string(r.User)), b.value); err != nil {
+		return err
+	}
 	if r.Deleted {
-		b.value = appendNumbers(b.value[:0], uint64(r.V))
 		return errors.Join(b.delete(live), b.delete(byUser), b.set(dead, b.value))
 	}
 	b.value = appendNumbers(b.value[:0], uint64(r.V), uint64(r.From))

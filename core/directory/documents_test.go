@@ -25,10 +25,11 @@ func TestVersionsGuardAgainstLateWriters(t *testing.T) {
 	}{
 		{one, nil, 1, true, nil},
 		{other, nil, 2, false, nil},
-		{one, version(10), 10, false, nil},
-		{other, version(9), 0, false, directory.ErrVersion},
-		{one, version(10), 10, false, nil}, // a retry
-		{other, version(10), 0, false, directory.ErrVersion},
+		{one, new(uint64(10)), 10, false, nil},
+		{other, new(uint64(9)), 0, false, directory.ErrVersion},
+		{one, new(uint64(9)), 0, false, directory.ErrVersion}, // older is older, whatever it says
+		{one, new(uint64(10)), 10, false, nil},                // a retry
+		{other, new(uint64(10)), 0, false, directory.ErrVersion},
 		{other, nil, 11, false, nil},
 		{data(t, `[1]`), nil, 0, false, directory.ErrNotObject},
 	} {
@@ -44,7 +45,7 @@ func TestVersionsGuardAgainstLateWriters(t *testing.T) {
 	if err := r.DeleteUser(ctx, "u"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.PutUser(ctx, "u", other, version(11)); !errors.Is(err, directory.ErrVersion) {
+	if _, err := r.PutUser(ctx, "u", other, new(uint64(11))); !errors.Is(err, directory.ErrVersion) {
 		t.Errorf("put of a deleted version: %v", err)
 	}
 	got, err := r.PutUser(ctx, "u", one, nil)
@@ -57,10 +58,10 @@ func TestEqualVersionWithOtherKeyOrderIsARetry(t *testing.T) {
 	r, ctx := newRig(t), timeout(t)
 	// {"b":1,"a":2} as a msgpack writer may send it, and sorted.
 	unsorted := wire.Data{0x82, 0xa1, 'b', 1, 0xa1, 'a', 2}
-	if _, err := r.PutRoom(ctx, "x", unsorted, version(3)); err != nil {
+	if _, err := r.PutRoom(ctx, "x", unsorted, new(uint64(3))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.PutRoom(ctx, "x", data(t, `{"a":2,"b":1}`), version(3)); err != nil {
+	if _, err := r.PutRoom(ctx, "x", data(t, `{"a":2,"b":1}`), new(uint64(3))); err != nil {
 		t.Error(err)
 	}
 }
@@ -100,7 +101,7 @@ func TestPatch(t *testing.T) {
 	if want := `{"c":{"d":"e","g":[1,null]},"h":{},"n":9007199254740993}`; got.Data.String() != want || got.Version != 2 {
 		t.Errorf("got %s, version %d", got.Data, got.Version)
 	}
-	if _, err := r.PatchUser(ctx, "u", data(t, `{"a":1}`), version(1)); !errors.Is(err, directory.ErrVersion) {
+	if _, err := r.PatchUser(ctx, "u", data(t, `{"a":1}`), new(uint64(1))); !errors.Is(err, directory.ErrVersion) {
 		t.Errorf("patch of an old version: %v", err)
 	}
 	if _, err := r.PatchUser(ctx, "u", data(t, `"x"`), nil); !errors.Is(err, directory.ErrNotObject) {
@@ -150,12 +151,12 @@ func TestPatchesOfManyWritersAllCount(t *testing.T) {
 
 func TestBatchOfPuts(t *testing.T) {
 	r, ctx := newRig(t), timeout(t)
-	if _, err := r.PutUser(ctx, "u3", data(t, `{}`), version(7)); err != nil {
+	if _, err := r.PutUser(ctx, "u3", data(t, `{}`), new(uint64(7))); err != nil {
 		t.Fatal(err)
 	}
 	puts := make([]directory.Put, 5000)
 	for i := range puts {
-		puts[i] = directory.Put{ID: fmt.Sprintf("u%d", i), Data: data(t, `{"n":1}`), Version: version(5)}
+		puts[i] = directory.Put{ID: fmt.Sprintf("u%d", i), Data: data(t, `{"n":1}`), Version: new(uint64(5))}
 	}
 	written, err := r.PutUsers(ctx, puts)
 	if err != nil {

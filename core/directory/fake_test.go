@@ -160,8 +160,6 @@ func timeout(t testing.TB) context.Context {
 	return ctx
 }
 
-func version(n uint64) *uint64 { return &n }
-
 // read is view.Read that fails the test.
 func read(t testing.TB, view *directory.View, fn func(*directory.Reader) error) {
 	t.Helper()

@@ -18,6 +18,7 @@ import (
 //	m<room>\x00<user>      V, From of a membership
 //	M<room>\x00<user>      V of its tombstone
 //	j<user>\x00<room>      V, From again, to page by user
+//	v<user>                V of the user's last join or leave
 //	c<room>                number of members
 //
 // Tombstones stand apart from what lives, so that a page never wades through
@@ -31,6 +32,7 @@ const (
 	liveMember  = 'm'
 	deadMember  = 'M'
 	joined      = 'j'
+	roomsV      = 'v'
 	memberCount = 'c'
 )
 
@@ -39,7 +41,7 @@ const (
 	epochKey   = "\x00epoch"
 	// format stands before the epoch: a store in another format is as good as one
 	// of another epoch.
-	format = "1 "
+	format = "2 "
 )
 
 var errBadValue = errors.New("a value that this program did not write")

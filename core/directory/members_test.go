@@ -179,6 +179,26 @@ func TestAJoinBehindTheTombstoneIsTakenBack(t *testing.T) {
 	}
 }
 
+// A join whose record comes right before the tombstone is seen by the deletion.
+func TestAJoinBeforeTheTombstoneLeaves(t *testing.T) {
+	r, ctx := newRig(t), timeout(t)
+	putRoom(t, r, "x")
+	r.log.fail = func(rec *wire.StateRecord) error {
+		if rec.Kind == wire.StateRoom {
+			join := wire.StateRecord{Kind: wire.StateMember, Room: "x", User: "late", V: wire.Seq(len(r.log.records) + 1)}
+			r.log.records = append(r.log.records, join)
+			r.log.last[join.Key()] = join.V
+		}
+		return nil
+	}
+	if err := r.DeleteRoom(ctx, "x"); err != nil {
+		t.Fatal(err)
+	}
+	if got := members(t, r.view, "x"); len(got) != 0 {
+		t.Errorf("a deleted room has the members %q", got)
+	}
+}
+
 func TestWhatTheLogDidNotTakeIsNamed(t *testing.T) {
 	r, ctx := newRig(t), timeout(t)
 	putRoom(t, r, "x")
@@ -276,5 +296,35 @@ func BenchmarkJoin(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.StartTimer()
+	}
+}
+
+// Leaves move it as joins do: a client that was away learns by it that it has to
+// read its rooms again.
+func TestRoomsVIsTheLastJoinOrLeave(t *testing.T) {
+	r, ctx := newRig(t), timeout(t)
+	putRoom(t, r, "x")
+	v := func() (v, applied wire.Seq) {
+		read(t, r.view, func(rd *directory.Reader) (err error) {
+			v, err = rd.RoomsV("u")
+			applied = rd.Applied()
+			return err
+		})
+		return v, applied
+	}
+	if got, _ := v(); got != 0 {
+		t.Errorf("a user that was nowhere has %d", got)
+	}
+	for _, change := range []directory.MembersChange{{Add: []wire.UserID{"u"}}, {Remove: []wire.UserID{"u"}}} {
+		if _, err := r.Members(ctx, "x", change); err != nil {
+			t.Fatal(err)
+		}
+		if got, applied := v(); got != applied {
+			t.Errorf("after %+v: %d, want %d", change, got, applied)
+		}
+		putRoom(t, r, "y") // moves the log, not the user
+		if got, applied := v(); got == applied {
+			t.Errorf("a room's document moves it to %d", got)
+		}
 	}
 }

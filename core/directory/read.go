@@ -3,6 +3,7 @@ package directory
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -115,6 +116,21 @@ func (r *Reader) RoomsOf(user wire.UserID, after wire.RoomID, limit int) (_ []wi
 }
 
 // Users is a page of all users that have a document, like Members. Large
+// RoomsV is the position of a user's last join or leave, 0 = there was none:
+// whoever has seen the user's rooms at or after it knows them.
+func (r *Reader) RoomsV(user wire.UserID) (wire.Seq, error) {
+	b, closer, err := r.from.Get(oneKey(roomsV, string(user)))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("directory: read: %w", err)
+	}
+	var v uint64
+	_, err = takeNumbers(b, &v)
+	return wire.Seq(v), errors.Join(err, closer.Close())
+}
+
 // documents make it shorter than limit.
 func (r *Reader) Users(after wire.UserID, limit int) (_ []UserItem, next string, _ error) {
 	var page []UserItem
@@ -144,7 +160,7 @@ func (r *Reader) Rooms(after wire.RoomID, limit int) (_ []RoomItem, next string,
 // page calls each for up to limit keys of prefix behind after. What each gets
 // of a value is valid during the call; id may be kept.
 func (r *Reader) page(prefix []byte, after string, limit int, each func(id string, value []byte) error) (next string, err error) {
-	lower := append(prefix[:len(prefix):len(prefix)], after...)
+	lower := append(slices.Clip(prefix), after...)
 	if after != "" {
 		lower = append(lower, 0) // the first key behind after
 	}

@@ -202,7 +202,7 @@ type storeLogger struct{ to *slog.Logger }
 func (l storeLogger) Infof(string, ...any) {}
 
 func (l storeLogger) Errorf(format string, args ...any) {
-	l.to.Error("directory: " + fmt.Sprintf(format, args...))
+	l.to.Error("directory: the store reports an error", slog.String("report", fmt.Sprintf(format, args...)))
 }
 
 // Fatalf must not return: the store can't go on. Whoever runs the core starts it

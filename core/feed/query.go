@@ -107,8 +107,8 @@ func (f *Feed) hello(r *directory.Reader, q *wire.Query, a *wire.Answer) error {
 	if a.Memberships, err = memberships(r, q.User); err != nil {
 		return err
 	}
-	for _, m := range a.Memberships {
-		a.RoomsV = max(a.RoomsV, m.V)
+	if a.RoomsV, err = r.RoomsV(q.User); err != nil {
+		return err
 	}
 	recent := slices.Clone(a.Memberships)
 	slices.SortStableFunc(recent, func(x, y wire.Membership) int {

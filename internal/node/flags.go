@@ -15,11 +15,11 @@ import (
 
 // Flags are the settings that cores and edges share; embed them in a command.
 type Flags struct {
-	Dev     bool     `help:"Use the public development keys, on loopback only."`
-	Name    string   `help:"This node's name, unique in the cluster. Default: made of host, role and port." placeholder:"NAME"`
-	Region  string   `help:"The region that this node is in: a known name (eu-west, westeurope, eu-west-1, europe-west4) or one of your own with its place, as NAME=LATITUDE,LONGITUDE." default:"us-east"`
-	Zone    string   `help:"The zone within the region, for people." placeholder:"ZONE"`
-	Join    []string `help:"Gossip addresses of nodes to join by; one that answers is enough." placeholder:"HOST:PORT"`
+	Dev    bool     `help:"Use the public development keys, on loopback only."`
+	Name   string   `help:"This node's name, unique in the cluster. Default: made of host, role and port." placeholder:"NAME"`
+	Region string   `help:"The region that this node is in: a known name (eu-west, westeurope, eu-west-1, europe-west4) or one of your own with its place, as NAME=LATITUDE,LONGITUDE." default:"us-east"`
+	Zone   string   `help:"The zone within the region, for people." placeholder:"ZONE"`
+	Join   []string `help:"Gossip addresses of nodes to join by; one that answers is enough." placeholder:"HOST:PORT"`
 
 	AdvertiseHost string `help:"The host or address by which other nodes reach this one. Default: the bound one, or this machine's first private address." placeholder:"HOST"`
 

@@ -68,7 +68,9 @@ func (c *DayCommand) Run(ctx context.Context, stdio *config.IO) error {
 	if c.Messages < 1 || c.Rooms < 1 || c.Clients < 1 || c.PerUser < 1 || c.PerUser > c.Rooms || c.Clients > 5000 || len(c.Edges) < 1 {
 		return config.Usagef("bench day: there must be messages, rooms, edges and clients (at most 5000), and --per-user can't be more than --rooms")
 	}
-	note := func(format string, args ...any) { fmt.Fprintf(stdio.Stderr, "bench day: "+format+"\n", args...) }
+	note := func(format string, args ...any) {
+		_, _ = fmt.Fprintf(stdio.Stderr, "bench day: "+format+"\n", args...) // progress may go unread
+	}
 	note("starting a core and %d edges", len(c.Edges))
 	binary, err := os.Executable()
 	if err != nil {
@@ -102,7 +104,7 @@ func (c *DayCommand) Run(ctx context.Context, stdio *config.IO) error {
 		return err
 	}
 	if !res.Kept() {
-		return errors.New("bench day: " + res.Result.String())
+		return errors.New("bench day: " + res.String())
 	}
 	return nil
 }
@@ -270,17 +272,18 @@ func (d *day) writeLines(w io.WriteCloser) error {
 	for i := range d.Messages {
 		r := i % d.Rooms
 		text := list[i%len(list)] + " " + strings.Join(list[:i%len(list)], " ")
-		fmt.Fprintf(buf, `{"channel":%q,"from":"bench","data":{"n":%d,"text":%q,"sent":true}}`+"\n", wire.RoomChannel(d.room(r)), per[r], text)
+		_, _ = fmt.Fprintf(buf, `{"channel":%q,"from":"bench","data":{"n":%d,"text":%q,"sent":true}}`+"\n", wire.RoomChannel(d.room(r)), per[r], text)
 		per[r]++
 	}
-	return errors.Join(buf.Flush(), w.Close())
+	return errors.Join(buf.Flush(), w.Close()) // Flush has the first error of any write
 }
 
 // report prints the table.
 func (d *day) report(w io.Writer, r DayResult) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	row := func(name, format string, v any) { fmt.Fprintf(t, "%s\t"+format+"\t\n", name, v) }
-	fmt.Fprintf(w, "%d messages over %d rooms, %d clients in %d rooms each at %d edges\n\n", r.Messages, r.Rooms, r.Clients, d.PerUser, r.Edges)
+	// t keeps the first error of any write for Flush.
+	row := func(name, format string, v any) { _, _ = fmt.Fprintf(t, "%s\t"+format+"\t\n", name, v) }
+	_, _ = fmt.Fprintf(t, "%d messages over %d rooms, %d clients in %d rooms each at %d edges\n\n", r.Messages, r.Rooms, r.Clients, d.PerUser, r.Edges)
 	row("acknowledged", "%d", r.Acknowledged)
 	row("acknowledged/s", "%.0f", r.AcknowledgedPerS)
 	row("deliveries expected", "%d", r.Expected)

@@ -49,7 +49,7 @@ func listen(t *testing.T, user string, topics []wire.Channel, edges ...string) *
 	go func() { done <- c.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
-		<-done
+		<-done // with the context's error
 	})
 	return l
 }
@@ -77,8 +77,8 @@ func data(t *testing.T, n string) wire.Data {
 func TestMessageCrossesToEveryMember(t *testing.T) {
 	r := newRig(t)
 	r.room("general", "u1", "u2")
-	east, _ := r.edge("e1", "us-east", "epoll")
-	west, _ := r.edge("e2", "eu-west", "portable")
+	east := r.edge("e1", "us-east", "epoll")
+	west := r.edge("e2", "eu-west", "portable")
 	u1 := listen(t, "u1", nil, east)
 	u2 := listen(t, "u2", []wire.Channel{"topic:news"}, west)
 	w := next(t, "welcome", u1.welcome)
@@ -112,7 +112,7 @@ func TestMessageCrossesToEveryMember(t *testing.T) {
 func TestJoinAndLeaveOnLiveSockets(t *testing.T) {
 	r := newRig(t)
 	r.room("general", "u1")
-	east, _ := r.edge("e1", "us-east", "epoll")
+	east := r.edge("e1", "us-east", "epoll")
 	u1 := listen(t, "u1", nil, east)
 	next(t, "welcome", u1.welcome)
 	r.room("late", "u1")
@@ -123,7 +123,7 @@ func TestJoinAndLeaveOnLiveSockets(t *testing.T) {
 	if m := next(t, "message", u1.messages); m.Ch != "room:late" {
 		t.Errorf("got %+v", m)
 	}
-	r.call("POST", "/v1/rooms/late/members", map[string]any{"remove": []string{"u1"}}, nil)
+	r.call("POST", "/v1/rooms/late/members", map[string]any{"remove": []string{"u1"}})
 	if x := next(t, "left", u1.left); x.Ch != "room:late" {
 		t.Errorf("left %+v", x)
 	}

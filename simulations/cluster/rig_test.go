@@ -71,24 +71,17 @@ func (w testWriter) Write(b []byte) (int, error) {
 func reachable(a net.Addr) (string, error) { return a.String(), nil }
 
 // run runs a node until the test ends.
-func run(t *testing.T, name string, node func(ctx context.Context) error) (stop func()) {
+func run(t *testing.T, name string, node func(ctx context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- node(ctx) }()
-	stopped := false
-	stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
+	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-	t.Cleanup(stop)
-	return stop
+	})
 }
 
 // newRig starts a core.
@@ -117,8 +110,8 @@ func devKeys(t *testing.T, role, name string) node.Keys {
 	return node.Keys{Identity: id, Gossip: identity.DevGossipKey()}
 }
 
-// edge starts an edge and returns its URL and how to stop it.
-func (r *rig) edge(name, in, transport string) (url string, stop func()) {
+// edge starts an edge and returns its URL.
+func (r *rig) edge(name, in, transport string) (url string) {
 	r.t.Helper()
 	addrs := freeAddrs(r.t, 4)
 	place, ok := region.Lookup(in)
@@ -131,9 +124,9 @@ func (r *rig) edge(name, in, transport string) (url string, stop func()) {
 		PublicAddr: addrs[0], LinkAddr: addrs[1], GossipAddr: addrs[2], AdminAddr: addrs[3], Reachable: reachable,
 		Transport: transport, AllowedOrigins: []string{"*"}, CacheBytes: 64 << 20, Ping: 25 * time.Second,
 	}
-	stop = run(r.t, name, func(ctx context.Context) error { return edge.Run(ctx, cfg) })
+	run(r.t, name, func(ctx context.Context) error { return edge.Run(ctx, cfg) })
 	r.await("http://" + addrs[0] + "/readyz")
-	return "http://" + addrs[0], stop
+	return "http://" + addrs[0]
 }
 
 // await waits until a URL answers 200.
@@ -155,8 +148,8 @@ func (r *rig) await(url string) {
 	}
 }
 
-// call calls the core's API and decodes its answer into out.
-func (r *rig) call(method, path string, body, out any) {
+// call calls the core's API.
+func (r *rig) call(method, path string, body any) {
 	r.t.Helper()
 	b, err := json.Marshal(body)
 	if err != nil {
@@ -177,24 +170,19 @@ func (r *rig) call(method, path string, body, out any) {
 	if err != nil || res.StatusCode >= 300 {
 		r.t.Fatalf("%s %s: %s %s %v", method, path, res.Status, text, err)
 	}
-	if out != nil {
-		if err := json.Unmarshal(text, out); err != nil {
-			r.t.Fatal(err)
-		}
-	}
 }
 
 func (r *rig) room(id string, members ...string) {
 	r.t.Helper()
-	r.call("PUT", "/v1/rooms/"+id, map[string]any{"data": map[string]any{"name": id}}, nil)
+	r.call("PUT", "/v1/rooms/"+id, map[string]any{"data": map[string]any{"name": id}})
 	if len(members) > 0 {
-		r.call("POST", "/v1/rooms/"+id+"/members", map[string]any{"add": members}, nil)
+		r.call("POST", "/v1/rooms/"+id+"/members", map[string]any{"add": members})
 	}
 }
 
 func (r *rig) publish(ch string, n int) {
 	r.t.Helper()
-	r.call("POST", "/v1/publish", map[string]any{"channel": ch, "data": map[string]any{"n": n}}, nil)
+	r.call("POST", "/v1/publish", map[string]any{"channel": ch, "data": map[string]any{"n": n}})
 }
 
 func token(t *testing.T, user string) string {

@@ -2,6 +2,7 @@ package dev
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -32,7 +33,7 @@ func (*Command) Help() string {
 }
 
 // Run runs the cluster until it is told to stop.
-func (c *Command) Run(ctx context.Context, stdio *config.IO) error {
+func (c *Command) Run(ctx context.Context, stdio *config.IO) (err error) {
 	logger, err := telemetry.NewLogger(stdio.Stderr, c.LogFormat, c.LogLevel)
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func (c *Command) Run(ctx context.Context, stdio *config.IO) error {
 		if cfg.Data, err = os.MkdirTemp("", "selvedge-dev-"); err != nil {
 			return fmt.Errorf("make a temporary folder: %w", err)
 		}
-		defer os.RemoveAll(cfg.Data)
+		defer func() { err = errors.Join(err, os.RemoveAll(cfg.Data)) }()
 	}
 	return Run(ctx, cfg)
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -180,24 +181,21 @@ func ready(ctx context.Context, url string) bool {
 
 // announce prints where everything is.
 func announce(cfg Config, places []place) error {
-	out := fmt.Sprintf("\nSelvedge is running on this machine only, with development keys. Data: %s\n\n", cfg.Data)
-	out += fmt.Sprintf("  demo page   http://%s   open it twice, in two regions, and chat\n", addr(corePort))
-	out += fmt.Sprintf("  console     http://%s   the map, live\n", addr(corePort+3))
-	out += fmt.Sprintf("  core API    http://%s/v1   key: %s   (%s)\n", addr(corePort), identity.DevAPIKey, cfg.Core.Name)
+	var out strings.Builder
+	line := func(format string, args ...any) { _, _ = fmt.Fprintf(&out, format+"\n", args...) } // a Builder takes all
+	line("\nSelvedge is running on this machine only, with development keys. Data: %s\n", cfg.Data)
+	line("  demo page   http://%s   open it twice, in two regions, and chat", addr(corePort))
+	line("  console     http://%s   the map, live", addr(corePort+3))
+	line("  core API    http://%s/v1   key: %s   (%s)", addr(corePort), identity.DevAPIKey, cfg.Core.Name)
 	for i := range places {
 		p := &places[i]
-		out += fmt.Sprintf("  edge        %s   %-14s %s away from the core and back\n", p.url(), p.region.Name, p.rtt.Round(100*time.Microsecond))
+		line("  edge        %s   %-14s %s away from the core and back", p.url(), p.region.Name, p.rtt.Round(100*time.Microsecond))
 	}
-	out += fmt.Sprintf(`
-Publish, and see it in every page:
-
-  curl -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' \
-       -d '{"channel":"room:general","from":"curl","data":{"text":"Hello, world"}}' http://%s/v1/publish
-
-Or listen as a user in another terminal:  selvedge listen --dev --user u1
-Ctrl-C stops it.
-
-`, identity.DevAPIKey, addr(corePort))
-	_, err := io.WriteString(cfg.Out, out)
+	line("\nPublish, and see it in every page:\n")
+	line(`  curl -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' \`, identity.DevAPIKey)
+	line(`       -d '{"channel":"room:general","from":"curl","data":{"text":"Hello, world"}}' http://%s/v1/publish`, addr(corePort))
+	line("\nOr listen as a user in another terminal:  selvedge listen --dev --user u1")
+	line("Ctrl-C stops it.\n")
+	_, err := io.WriteString(cfg.Out, out.String())
 	return err
 }

@@ -104,7 +104,7 @@ func (f *Fleet) start(ctx context.Context, args []string, role, name, front stri
 	// args[6:] are pairs of address flags and values
 	n := &Node{Name: name, URL: "http://" + args[7], Gossip: args[11], Admin: "http://" + args[13], log: &tailBuffer{}, done: make(chan struct{})}
 	n.cmd = exec.Command(f.binary, args...)
-	n.cmd.Env = append(os.Environ(), f.env...)
+	n.cmd.Env = append(n.cmd.Environ(), f.env...)
 	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
 	if err := n.cmd.Start(); err != nil {
 		return nil, err

@@ -170,10 +170,10 @@ func (m *members) forgetSelfConflict() {
 }
 
 // NotifyJoin is memberlist.EventDelegate's.
-func (m *members) NotifyJoin(n *memberlist.Node) { m.learn(n, "node joined") }
+func (m *members) NotifyJoin(n *memberlist.Node) { m.learn(n, "join") }
 
 // NotifyUpdate is memberlist.EventDelegate's.
-func (m *members) NotifyUpdate(n *memberlist.Node) { m.learn(n, "node changed") }
+func (m *members) NotifyUpdate(n *memberlist.Node) { m.learn(n, "change") }
 
 func (m *members) learn(n *memberlist.Node, what string) {
 	id := topology.NodeID(n.Name)
@@ -198,7 +198,7 @@ func (m *members) learn(n *memberlist.Node, what string) {
 		m.logger.Warn("ignoring a node whose description this version can't read", "peer", id, "addr", addr, "err", err)
 		return
 	}
-	m.logger.Debug(what, "peer", id, "addr", addr, "role", node.Role, "region", node.Region, "state", node.State)
+	m.logger.Debug("node seen", "by", what, "peer", id, "addr", addr, "role", node.Role, "region", node.Region, "state", node.State)
 }
 
 // NotifyLeave is memberlist.EventDelegate's: the node left or died.

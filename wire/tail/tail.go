@@ -60,7 +60,10 @@ func (t *Tail) Append(records ...Record) {
 		if r.Kind != Watermark && r.Seq <= t.end {
 			continue
 		}
-		t.end = max(t.end, r.Seq)
+		// A watermark that was stamped before the last record stands after it all
+		// the same: a search by position needs the order.
+		r.Seq = max(r.Seq, t.end)
+		t.end = r.Seq
 		t.records = append(t.records, r)
 		t.bytes += len(r.Bytes) + overhead
 	}
