@@ -37,6 +37,7 @@ type commands struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	status := config.Main(ctx, os.Args[1:], config.IO{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}, new(commands),
 		kong.Description("An edge tier for real-time applications: message once per region, sockets next door."),
 		kong.Vars{"transport": edge.DefaultTransport()})

@@ -208,23 +208,27 @@ type Cluster struct {
 	Regions map[string]RegionInfo `json:"regions"`
 }
 
-// RegionInfo is one region of a cluster. Relays names, by log, the edge that
-// takes it from a core for the region.
+// RegionInfo is one region of a cluster. Relays says of each edge how many
+// frame logs it takes from this core.
 type RegionInfo struct {
-	Nodes  []topology.NodeID `json:"nodes"`
-	Relays []topology.NodeID `json:"relays"`
+	Nodes  []topology.NodeID       `json:"nodes"`
+	Relays map[topology.NodeID]int `json:"relays"`
 }
 
 func (n *coreNode) cluster() any {
-	snap := n.gossip.Snapshot()
-	c := Cluster{Epoch: n.log.Epoch(), Logs: n.log.Logs(), Nodes: snap.Nodes(), Regions: map[string]RegionInfo{}}
+	c := Cluster{Epoch: n.log.Epoch(), Logs: n.log.Logs(), Nodes: n.gossip.Snapshot().Nodes(), Regions: map[string]RegionInfo{}}
 	for _, node := range c.Nodes {
 		r := c.Regions[node.Region]
-		r.Nodes = append(r.Nodes, node.ID)
 		if r.Relays == nil {
-			r.Relays = topology.RelayPlan(snap, node.Region, c.Logs)
+			r.Relays = map[topology.NodeID]int{}
 		}
+		r.Nodes = append(r.Nodes, node.ID)
 		c.Regions[node.Region] = r
+	}
+	for _, l := range n.links.Peers() {
+		if r, ok := c.Regions[l.Region]; ok {
+			r.Relays[topology.NodeID(l.Node)] = max(l.Logs-1, 0) // all but the state log
+		}
 	}
 	return c
 }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -49,7 +50,9 @@ func listen(t *testing.T, user string, topics []wire.Channel, edges ...string) *
 	go func() { done <- c.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
-		<-done // with the context's error
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("client of %s: %v", user, err)
+		}
 	})
 	return l
 }
