@@ -42,7 +42,12 @@ export async function startWorld() {
       const context = await browser.newContext({ viewport: { width, height }, colorScheme });
       const page = await context.newPage();
       page.setDefaultTimeout(20_000);
-      page.on('console', (m) => m.type() === 'error' && complaints.push(`${page.url()}: ${m.text()}`));
+      page.on('console', (m) => {
+        // A route that a test puts into a socket may pass a frame on to one that
+        // has just closed. The SDK itself only sends on open ones (selvedge.test.js).
+        const route = before && m.text().includes('already in CLOSING or CLOSED state');
+        if (m.type() === 'error' && !route) complaints.push(`${page.url()}: ${m.text()}`);
+      });
       page.on('pageerror', (e) => complaints.push(`${page.url()}: ${e}`));
       page.on('websocket', (socket) => sessions.push(record(socket)));
       await before?.(page);
