@@ -55,14 +55,15 @@ const leaveTimeout = 2 * time.Second
 
 // coreNode is a running core.
 type coreNode struct {
-	cfg     Config
-	log     *corelog.Store
-	view    *directory.View
-	feed    *feed.Feed
-	links   *link.Server
-	gossip  *gossip.Gossip
-	ready   *telemetry.Ready
-	metrics *metrics
+	cfg       Config
+	log       *corelog.Store
+	publisher *corelog.Counted // the log, as backends and clients publish to it
+	view      *directory.View
+	feed      *feed.Feed
+	links     *link.Server
+	gossip    *gossip.Gossip
+	ready     *telemetry.Ready
+	metrics   *metrics
 }
 
 // Run runs a core until ctx ends, then says goodbye and closes the logs in good
@@ -91,8 +92,9 @@ func Run(ctx context.Context, cfg Config) (err error) {
 
 	reg := telemetry.NewRegistry(cfg.Build)
 	n.metrics = newMetrics(reg, n)
+	n.publisher = corelog.Count(n.log, reg)
 	n.feed = feed.New(feed.Config{
-		Log: n.log, View: n.view, Publish: n.log.Publish, Signal: n.signal, Queried: n.metrics.queried, Logger: cfg.Logger,
+		Log: n.log, View: n.view, Publish: n.publisher.Publish, Signal: n.signal, Queried: n.metrics.queried, Logger: cfg.Logger,
 	})
 	if n.links, err = link.Listen(pc, link.ServerConfig{
 		TLS: cfg.Keys.Identity.ServerTLS(), Source: n.feed, Logger: cfg.Logger, Events: n.linkEvents(),

@@ -59,7 +59,6 @@ type Config struct {
 // api is the handlers' ground. It is fixed after New.
 type api struct {
 	Config
-	publishes publishMetrics
 }
 
 // New is the API as a handler, safe for concurrent use. It registers its metrics.
@@ -73,6 +72,6 @@ func New(cfg Config) http.Handler {
 	if cfg.Registry == nil {
 		cfg.Registry = prometheus.NewRegistry()
 	}
-	a := &api{Config: cfg, publishes: newPublishMetrics(cfg.Registry)}
+	a := &api{Config: cfg}
 	return a.routes(telemetry.NewHTTPMetrics(cfg.Registry))
 }

@@ -278,7 +278,7 @@ func TestMetrics(t *testing.T) {
 	r.must(t, 200, "POST", "/v1/publish", `{"channel":"room:x","data":1,"msg_id":"m"}`)
 	r.must(t, 409, "POST", "/v1/publish", `{"channel":"room:x","data":2,"msg_id":"m"}`)
 	err := testutil.GatherAndCompare(r.registry, strings.NewReader(`
-# HELP selvedge_core_publishes_total Publishes of backends, by result: ok, duplicate, conflict, too_large, unavailable, error.
+# HELP selvedge_core_publishes_total Publishes of backends and clients, by result: ok, duplicate, conflict, too_large, unavailable, error.
 # TYPE selvedge_core_publishes_total counter
 selvedge_core_publishes_total{result="conflict"} 1
 selvedge_core_publishes_total{result="duplicate"} 1

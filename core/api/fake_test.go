@@ -128,7 +128,7 @@ func newRig(t testing.TB) *rig {
 		registry: prometheus.NewRegistry(),
 	}
 	r.Handler = api.New(api.Config{
-		Publisher: r.log,
+		Publisher: corelog.Count(r.log, r.registry),
 		Directory: &directory.Writer{View: view, Log: r.log, End: r.log.End, Logs: logs},
 		Signal: func(ch wire.Channel, from string, data wire.Data) {
 			r.mu.Lock()

@@ -73,7 +73,7 @@ func (a *api) publish(ctx context.Context, q *request) (answer, error) {
 	if body.Signal {
 		return ok(a.signal(post))
 	}
-	placed, err := a.append(ctx, q.publisher, post)
+	placed, err := a.Publisher.Publish(ctx, q.publisher, post)
 	if err != nil {
 		return answer{}, err
 	}
@@ -220,7 +220,7 @@ func (a *api) publishInOrder(ctx context.Context, publisher string, sent []publi
 			results[i] = a.signal(posts[i])
 			continue
 		}
-		placed, err := a.append(ctx, publisher, posts[i])
+		placed, err := a.Publisher.Publish(ctx, publisher, posts[i])
 		if err == nil {
 			results[i] = published{P: placed.P, Seq: placed.Seq, Duplicate: placed.Duplicate}
 			continue
