@@ -97,7 +97,7 @@ type Frame struct {
 // Post is the publisher's part of f. It aliases f.Bytes.
 func (f *Frame) Post() (Post, error) {
 	var p Post
-	err := eachEntry(f.Bytes, func(key string, v []byte) error { return p.entry(key, v) })
+	err := eachEntry(f.Bytes, func(key, v []byte) error { return p.entry(key, v) })
 	return p, err
 }
 
@@ -106,9 +106,9 @@ func (f *Frame) Post() (Post, error) {
 func ParseFrame(b []byte) (Frame, error) {
 	f := Frame{Bytes: b}
 	var seen int
-	err := eachEntry(b, func(key string, v []byte) (err error) {
+	err := eachEntry(b, func(key, v []byte) (err error) {
 		var u uint64
-		switch key {
+		switch string(key) {
 		case "ch":
 			f.Ch, err = text[Channel](v)
 		case "p":
@@ -143,12 +143,12 @@ func ParseBody(b Body) (Post, error) {
 		return Post{}, fmt.Errorf("%w: no body of a frame", ErrMalformed)
 	}
 	var p Post
-	err := entries(b[1:], int(b[0]), func(key string, v []byte) error { return p.entry(key, v) })
+	err := entries(b[1:], int(b[0]), func(key, v []byte) error { return p.entry(key, v) })
 	return p, err
 }
 
-func (p *Post) entry(key string, v []byte) (err error) {
-	switch key {
+func (p *Post) entry(key, v []byte) (err error) {
+	switch string(key) {
 	case "ch":
 		p.Ch, err = text[Channel](v)
 	case "ts":
@@ -183,7 +183,7 @@ func AppendBack(dst, frame []byte) []byte {
 }
 
 // eachEntry calls fn for each entry of the small map b, with the value's bytes.
-func eachEntry(b []byte, fn func(key string, value []byte) error) error {
+func eachEntry(b []byte, fn func(key, value []byte) error) error {
 	h, err := scanHead(b)
 	if err != nil {
 		return err
@@ -194,7 +194,7 @@ func eachEntry(b []byte, fn func(key string, value []byte) error) error {
 	return entries(b[h.size:], h.n, fn)
 }
 
-func entries(b []byte, n int, fn func(key string, value []byte) error) error {
+func entries(b []byte, n int, fn func(key, value []byte) error) error {
 	for range n {
 		h, err := scanHead(b)
 		if err != nil {
@@ -209,7 +209,7 @@ func entries(b []byte, n int, fn func(key string, value []byte) error) error {
 		if err != nil {
 			return err
 		}
-		if err := fn(string(key), b[:size:size]); err != nil {
+		if err := fn(key, b[:size:size]); err != nil {
 			return err
 		}
 		b = b[size:]

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,18 +49,25 @@ type Link struct {
 	Ends    []wire.Seq // by log at the time of hello, the state log last
 
 	writing chan struct{} // capacity 1: held while writing to control
+	signals chan []byte   // to be sent; never closed
 	offset  atomic.Int64  // nanoseconds that the peer's clock is ahead of ours
 	rtt     atomic.Int64  // nanoseconds, of the best recent ping
+
+	mu     sync.Mutex
+	opened map[wire.LogID]bool // guarded by mu; logs whose stream has come
 }
 
 // Dial connects to an upstream over tr and says hello. Run must follow.
 func Dial(ctx context.Context, tr *quic.Transport, addr net.Addr, cfg DialConfig) (*Link, error) {
 	conn, err := tr.Dial(ctx, addr, withALPN(cfg.TLS), quicConfig())
 	if err != nil {
-		return nil, fmt.Errorf("link to %s: %w", addr, err)
+		return nil, fmt.Errorf("link to %s: %w", addr, refused(err))
 	}
-	l := &Link{cfg: cfg, conn: conn, writing: make(chan struct{}, 1)}
-	if err := l.hello(ctx); err != nil {
+	l := &Link{
+		cfg: cfg, conn: conn, opened: map[wire.LogID]bool{},
+		writing: make(chan struct{}, 1), signals: make(chan []byte, maxSignals),
+	}
+	if err := refused(l.hello(ctx)); err != nil {
 		_ = conn.CloseWithError(codeProtocol, clipReason(err))
 		return nil, fmt.Errorf("link to %s: %w", addr, err)
 	}
@@ -80,8 +88,8 @@ func (l *Link) hello(ctx context.Context) error {
 	if err := readMessage(l.control, &m, 1<<20); err != nil {
 		return fmt.Errorf("read welcome: %w", err)
 	}
-	if m.Err != nil {
-		return fmt.Errorf("%w: %s", ErrRefused, m.Err.Message)
+	if !stop() {
+		return ctx.Err() // the deadline is set, or about to be
 	}
 	if m.T != tWelcome || m.Logs < 1 || m.Logs > wire.MaxLogs || len(m.Ends) != m.Logs+1 {
 		return fmt.Errorf("%w: a welcome of %d logs", ErrProtocol, m.Logs)
@@ -90,18 +98,26 @@ func (l *Link) hello(ctx context.Context) error {
 	return nil
 }
 
-// Run receives until ctx ends (then it returns nil) or the link fails.
-func (l *Link) Run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
+// Run receives until ctx ends or the link is closed in good order (then it
+// returns nil), or the link fails. It waits for the Receiver's last call.
+func (l *Link) Run(parent context.Context) error {
+	g, ctx := errgroup.WithContext(parent)
 	g.Go(func() error { return l.acceptLogs(ctx, g) })
 	g.Go(l.readControl)
 	g.Go(func() error { return l.ping(ctx) })
 	g.Go(func() error { return l.readSignals(ctx) })
+	g.Go(func() error { return sendSignals(ctx, l.conn, l.signals) })
 	g.Go(func() error {
 		<-ctx.Done()
-		return l.conn.CloseWithError(codeDone, "")
+		if parent.Err() != nil {
+			return l.conn.CloseWithError(codeDone, "")
+		}
+		return closeAfter(l.conn, context.Cause(ctx))
 	})
-	return ended(g.Wait())
+	if err := g.Wait(); parent.Err() == nil {
+		return ended(err)
+	}
+	return nil
 }
 
 // Close ends the link; Run returns.
@@ -120,7 +136,7 @@ func (l *Link) Interest(ctx context.Context, p wire.LogID, id uint64, add, del [
 }
 
 func (l *Link) send(ctx context.Context, m message) error {
-	b, err := appendMessage(nil, m)
+	b, err := encodeMessage(m)
 	if err != nil {
 		return err
 	}
@@ -161,16 +177,18 @@ func (l *Link) Query(ctx context.Context, q *wire.Query) (*wire.Answer, error) {
 	return a, nil
 }
 
-// Signal sends a signal upstream, best effort.
+// Signal sends a signal upstream, best effort: it never blocks. It fails if s
+// is larger than wire.MaxSignal bytes.
 func (l *Link) Signal(s *wire.Signal) error {
-	b, err := wire.Msgpack.Append(nil, s)
+	b, err := appendSignal(s)
 	if err != nil {
 		return err
 	}
-	if len(b) > wire.MaxSignal {
-		return fmt.Errorf("%w: a signal of %d bytes, at most %d are allowed", wire.ErrTooLarge, len(b), wire.MaxSignal)
+	select {
+	case l.signals <- b:
+	default: // the link is busy
 	}
-	return l.conn.SendDatagram(b)
+	return nil
 }
 
 // RTT is the best round trip of the recent pings, zero before the first.
@@ -245,6 +263,13 @@ func (l *Link) readLog(st *quic.ReceiveStream) error {
 		return fmt.Errorf("%w: a stream of log %d", ErrProtocol, id)
 	}
 	p := wire.LogID(id)
+	l.mu.Lock()
+	twice := l.opened[p]
+	l.opened[p] = true
+	l.mu.Unlock()
+	if twice { // the receiver would get one log from two goroutines
+		return fmt.Errorf("%w: a second stream of log %d", ErrProtocol, p)
+	}
 	var batch []tail.Record
 	flush := func() {
 		if len(batch) > 0 {

@@ -1,11 +1,16 @@
 package link
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/quic-go/quic-go"
+
+	"selvedge/wire"
 )
 
 // ALPN is the protocol that both ends name in TLS.
@@ -16,7 +21,8 @@ const version = 1
 
 // Errors of links.
 var (
-	// ErrRefused: the upstream answered hello with an error, which follows.
+	// ErrRefused: the upstream closed the link on hello, for the reason that
+	// follows.
 	ErrRefused = errors.New("link refused")
 	// ErrProtocol: the peer sent what this version doesn't know.
 	ErrProtocol = errors.New("link protocol error")
@@ -35,11 +41,15 @@ const (
 	// idleTimeout is how long a silent peer is believed in. Gossip usually
 	// knows later.
 	idleTimeout = 5 * time.Second
-	// maxControl bounds one control message or query, in bytes: a downstream
-	// names all its interests of a log in one.
-	maxControl = 16 << 20
-	// maxRecord bounds one record of a log's stream.
-	maxRecord = 2 << 20
+	// maxControl bounds one control message, query or answer, in bytes: a
+	// downstream names all its interests of a log in one, some seven million.
+	maxControl = 64 << 20
+	// maxRecord bounds one record of a log's stream. The largest is a marker
+	// with all interests of a control message.
+	maxRecord = maxControl
+	// maxSignals bounds the signals that wait for a busy link; the next ones
+	// are dropped.
+	maxSignals = 64
 )
 
 // quicConfig sets the windows: quic-go's defaults cap a link at some 5 MB/s
@@ -59,6 +69,71 @@ func quicConfig() *quic.Config {
 		MaxIncomingUniStreams:          1024, // logs
 		EnableDatagrams:                true,
 	}
+}
+
+// closeAfter closes conn, and tells the peer why unless it is in good order.
+func closeAfter(conn *quic.Conn, cause error) error {
+	if ended(cause) == nil {
+		return conn.CloseWithError(codeDone, "")
+	}
+	return conn.CloseWithError(codeProtocol, clipReason(cause))
+}
+
+// clipReason fits an error into a connection's close reason.
+func clipReason(err error) string {
+	s := err.Error()
+	return strings.ToValidUTF8(s[:min(len(s), 200)], "")
+}
+
+// ended is nil for the errors by which a link ends in good order.
+func ended(err error) error {
+	var app *quic.ApplicationError
+	if errors.As(err, &app) && app.ErrorCode == codeDone || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// refused says in our words that the upstream closed the link on hello.
+func refused(err error) error {
+	var app *quic.ApplicationError
+	if errors.As(err, &app) && app.Remote && app.ErrorCode == codeProtocol {
+		return fmt.Errorf("%w: %s", ErrRefused, app.ErrorMessage)
+	}
+	var tr *quic.TransportError
+	if errors.As(err, &tr) && tr.Remote && tr.ErrorCode.IsCryptoError() {
+		// RFC 8446, section 6.2: the alerts about a certificate.
+		if alert := tr.ErrorCode - 0x100; alert >= 42 && alert <= 49 || alert == 116 {
+			return fmt.Errorf("%w: the upstream does not accept our certificate (%s): it must be signed by the upstream's CA", ErrRefused, tr.ErrorMessage)
+		}
+	}
+	return err
+}
+
+// sendSignals sends what is queued until ctx ends or the connection fails.
+// quic-go waits for room once its own queue is full: that is why signals don't
+// go to it directly.
+func sendSignals(ctx context.Context, conn *quic.Conn, queue <-chan []byte) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case b := <-queue:
+			var tooLarge *quic.DatagramTooLargeError // for a path with a small MTU
+			if err := conn.SendDatagram(b); err != nil && !errors.As(err, &tooLarge) {
+				return err
+			}
+		}
+	}
+}
+
+// appendSignal is a signal as it travels.
+func appendSignal(s *wire.Signal) ([]byte, error) {
+	b, err := wire.Msgpack.Append(nil, s)
+	if err == nil && len(b) > wire.MaxSignal {
+		err = fmt.Errorf("%w: a signal of %d bytes, at most %d are allowed", wire.ErrTooLarge, len(b), wire.MaxSignal)
+	}
+	return b, err
 }
 
 func withALPN(c *tls.Config) *tls.Config {

@@ -2,8 +2,10 @@ package link
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"selvedge/wire"
 )
@@ -21,10 +23,9 @@ type message struct {
 	Region  string `json:"region,omitempty"`
 
 	// welcome
-	Epoch string      `json:"epoch,omitempty"`
-	Logs  int         `json:"logs,omitempty"`
-	Ends  []wire.Seq  `json:"ends,omitempty"` // by log, the state log last
-	Err   *wire.Error `json:"err,omitempty"`
+	Epoch string     `json:"epoch,omitempty"`
+	Logs  int        `json:"logs,omitempty"`
+	Ends  []wire.Seq `json:"ends,omitempty"` // by log, the state log last
 
 	// open, interest
 	P     wire.LogID `json:"p,omitempty"`
@@ -62,23 +63,22 @@ const (
 	tPong     = "pong"
 )
 
-// appendMessage appends m behind its length, as writeMessage writes it.
-func appendMessage(dst []byte, m any) ([]byte, error) {
-	at := len(dst)
-	dst, err := wire.Msgpack.Append(append(dst, 0, 0, 0, 0), m)
+// encodeMessage is m behind its length, as writeMessage writes it.
+func encodeMessage(m any) ([]byte, error) {
+	b, err := wire.Msgpack.Append(make([]byte, 4), m)
 	if err != nil {
 		return nil, err
 	}
-	n := len(dst) - at - 4
+	n := len(b) - 4
 	if n > maxControl {
 		return nil, fmt.Errorf("%w: a control message of %d bytes", ErrProtocol, n)
 	}
-	binary.BigEndian.PutUint32(dst[at:], uint32(n))
-	return dst, nil
+	binary.BigEndian.PutUint32(b, uint32(n))
+	return b, nil
 }
 
 func writeMessage(w io.Writer, m any) error {
-	b, err := appendMessage(nil, m)
+	b, err := encodeMessage(m)
 	if err != nil {
 		return err
 	}
@@ -97,12 +97,32 @@ func readMessage(r io.Reader, m any, limit int) error {
 	if n > int64(limit) {
 		return fmt.Errorf("%w: a message of %d bytes, at most %d are allowed", ErrProtocol, n, limit)
 	}
-	b, err := io.ReadAll(io.LimitReader(r, n))
-	if err == nil && int64(len(b)) < n {
-		err = io.ErrUnexpectedEOF
-	}
+	b, err := readBytes(r, int(n))
 	if err != nil {
 		return err
 	}
 	return wire.Msgpack.Decode(b, m)
+}
+
+// believed is a claimed size, in bytes, for which room is made before anything
+// has arrived.
+const believed = 64 << 10
+
+// readBytes reads n bytes.
+func readBytes(r io.Reader, n int) ([]byte, error) {
+	b := make([]byte, 0, min(n, believed))
+	for {
+		at := len(b)
+		b = b[:min(n, cap(b))]
+		if _, err := io.ReadFull(r, b[at:]); err != nil {
+			if errors.Is(err, io.EOF) && n > 0 {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+		if len(b) == n {
+			return b, nil
+		}
+		b = slices.Grow(b, min(n-len(b), len(b)))
+	}
 }

@@ -25,10 +25,13 @@ type peer struct {
 	control      *quic.Stream
 	node, region string
 
+	signals chan []byte // to be sent; never closed
+
 	status atomic.Pointer[Status] // the newest
 
-	mu    sync.Mutex
-	feeds map[wire.LogID]*feed // guarded by mu; a feed is never removed
+	mu     sync.Mutex
+	feeds  map[wire.LogID]*feed // guarded by mu; a feed is never removed
+	opened chan struct{}        // guarded by mu; closed when there is one more, then new
 }
 
 // handshake reads the hello and answers it.
@@ -46,9 +49,7 @@ func (p *peer) handshake(ctx context.Context) error {
 	}
 	_ = control.SetReadDeadline(time.Time{})
 	if m.T != tHello || m.Version != version {
-		err := fmt.Errorf("%w: expected hello of version %d, got %q of version %d", ErrProtocol, version, m.T, m.Version)
-		_ = writeMessage(control, message{T: tWelcome, Err: &wire.Error{Code: wire.BadRequest, Message: err.Error()}})
-		return err
+		return fmt.Errorf("%w: expected hello of version %d, got %q of version %d", ErrProtocol, version, m.T, m.Version)
 	}
 	p.control, p.node, p.region = control, m.Node, m.Region
 	logs := p.src.Logs()
@@ -70,9 +71,10 @@ func (p *peer) run(ctx context.Context) error {
 	g.Go(func() error { return p.readControl(ctx, g) })
 	g.Go(func() error { return p.acceptQueries(ctx, g) })
 	g.Go(func() error { return p.readSignals(ctx) })
+	g.Go(func() error { return sendSignals(ctx, p.conn, p.signals) })
 	g.Go(func() error { // whatever ends first ends the connection, and so the rest
 		<-ctx.Done()
-		return p.conn.CloseWithError(codeDone, "")
+		return closeAfter(p.conn, context.Cause(ctx))
 	})
 	return ended(g.Wait())
 }
@@ -118,6 +120,8 @@ func (p *peer) open(ctx context.Context, g *errgroup.Group, m *message) error {
 	f := newFeed(p.src, m.P, t, out, &p.srv.cfg.Events)
 	p.mu.Lock()
 	p.feeds[m.P] = f
+	close(p.opened)
+	p.opened = make(chan struct{})
 	p.mu.Unlock()
 	if err := f.change(delta{id: m.ID, add: m.Add}); err != nil {
 		return err
@@ -130,6 +134,24 @@ func (p *peer) feed(id wire.LogID) *feed {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.feeds[id]
+}
+
+// waitFeed returns the feed of a log, which the downstream has opened or is
+// about to: a query may overtake what was said on the control stream before.
+func (p *peer) waitFeed(ctx context.Context, id wire.LogID) (*feed, error) {
+	for {
+		p.mu.Lock()
+		f, opened := p.feeds[id], p.opened
+		p.mu.Unlock()
+		if f != nil {
+			return f, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-opened:
+		}
+	}
 }
 
 func (p *peer) wants(log wire.LogID, k wire.Key) bool {
@@ -171,12 +193,14 @@ func (p *peer) answer(ctx context.Context, st *quic.Stream) {
 func (p *peer) query(ctx context.Context, q *wire.Query) *wire.Answer {
 	var applied wire.Seq
 	if q.Marker > 0 {
-		f := p.feed(q.P)
-		if f == nil {
-			return &wire.Answer{Err: &wire.Error{Code: wire.BadRequest, Message: fmt.Sprintf("log %d is not open", q.P)}}
+		if p.src.Tail(q.P) == nil {
+			return &wire.Answer{Err: &wire.Error{Code: wire.BadRequest, Message: fmt.Sprintf("there is no log %d", q.P)}}
 		}
-		var err error
-		if applied, err = f.waitApplied(ctx, q.Marker); err != nil {
+		f, err := p.waitFeed(ctx, q.P)
+		if err == nil {
+			applied, err = f.waitApplied(ctx, q.Marker)
+		}
+		if err != nil {
 			return &wire.Answer{Err: &wire.Error{Code: wire.Unavailable, Message: "the link closed"}}
 		}
 	}

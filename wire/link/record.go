@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"time"
 
 	"selvedge/wire"
@@ -58,7 +57,8 @@ func appendGap(dst []byte, floor wire.Seq) []byte {
 	return appendRecord(dst, kindGap, binary.AppendUvarint(nil, uint64(floor)))
 }
 
-// readRecord reads one record; its bytes are the caller's.
+// readRecord reads one record; its bytes are the caller's. It grows its buffer
+// with what arrives.
 func readRecord(r *bufio.Reader) (tail.Kind, []byte, error) {
 	n, err := binary.ReadUvarint(r)
 	if err != nil {
@@ -67,8 +67,8 @@ func readRecord(r *bufio.Reader) (tail.Kind, []byte, error) {
 	if n < 1 || n > maxRecord {
 		return 0, nil, fmt.Errorf("%w: a record of %d bytes", ErrProtocol, n)
 	}
-	b := make([]byte, n)
-	if _, err := io.ReadFull(r, b); err != nil {
+	b, err := readBytes(r, int(n))
+	if err != nil {
 		return 0, nil, err
 	}
 	return tail.Kind(b[0]), b[1:], nil

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -69,21 +68,44 @@ type Server struct {
 func Listen(pc net.PacketConn, cfg ServerConfig) (*Server, error) {
 	cfg.Events = cfg.Events.withDefaults()
 	tr := &quic.Transport{Conn: pc}
-	ln, err := tr.Listen(withALPN(cfg.TLS), quicConfig())
+	ln, err := tr.Listen(tellingRefusals(withALPN(cfg.TLS), cfg.Events.Refused), quicConfig())
 	if err != nil {
 		return nil, fmt.Errorf("link: listen on %s: %w", pc.LocalAddr(), err)
 	}
 	return &Server{cfg: cfg, tr: tr, ln: ln, peers: map[*peer]struct{}{}}, nil
 }
 
+// tellingRefusals makes a server's c tell of peers whose certificate it does
+// not accept: they never become connections that Accept returns.
+func tellingRefusals(c *tls.Config, tell func(net.Addr, error)) *tls.Config {
+	verify := c.VerifyConnection
+	if verify == nil {
+		return c
+	}
+	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		own := c.Clone()
+		own.GetConfigForClient = nil
+		own.VerifyConnection = func(state tls.ConnectionState) error {
+			err := verify(state)
+			if err != nil {
+				tell(hello.Conn.RemoteAddr(), err)
+			}
+			return err
+		}
+		return own, nil
+	}
+	return c
+}
+
 // Run serves links until ctx ends, and closes them then.
 func (s *Server) Run(ctx context.Context) error {
+	// In this order: the links say goodbye before their transport goes.
+	defer s.tr.Close()
+	defer s.ln.Close()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer s.tr.Close()
-	defer s.ln.Close()
 	for {
 		conn, err := s.ln.Accept(ctx)
 		if err != nil {
@@ -97,7 +119,11 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 func (s *Server) serve(ctx context.Context, conn *quic.Conn) {
-	p := &peer{srv: s, src: s.cfg.Source, conn: conn, feeds: map[wire.LogID]*feed{}}
+	p := &peer{
+		srv: s, src: s.cfg.Source, conn: conn,
+		signals: make(chan []byte, maxSignals),
+		feeds:   map[wire.LogID]*feed{}, opened: make(chan struct{}),
+	}
 	err := p.handshake(ctx)
 	if err != nil {
 		_ = conn.CloseWithError(codeProtocol, clipReason(err))
@@ -126,21 +152,22 @@ func (s *Server) Reset(reason string) {
 }
 
 // Signal sends a signal to every downstream that holds interest in its channel,
-// best effort, but for the one that it came from.
+// best effort, but for the one that it came from. It never blocks, and fails if
+// sig is larger than wire.MaxSignal bytes.
 func (s *Server) Signal(from string, sig *wire.Signal, p wire.LogID) error {
-	b, err := wire.Msgpack.Append(nil, sig)
+	b, err := appendSignal(sig)
 	if err != nil {
 		return err
-	}
-	if len(b) > wire.MaxSignal {
-		return fmt.Errorf("%w: a signal of %d bytes, at most %d are allowed", wire.ErrTooLarge, len(b), wire.MaxSignal)
 	}
 	key := wire.FramesKey(sig.Ch)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for peer := range s.peers {
 		if peer.node != from && peer.wants(p, key) {
-			_ = peer.conn.SendDatagram(b) // best effort: a full queue drops it
+			select {
+			case peer.signals <- b:
+			default: // the link is busy
+			}
 		}
 	}
 	return nil
@@ -169,19 +196,4 @@ func (s *Server) Peers() []PeerInfo {
 	}
 	slices.SortFunc(out, func(a, b PeerInfo) int { return cmp.Compare(a.Node, b.Node) })
 	return out
-}
-
-// clipReason fits an error into a connection's close reason.
-func clipReason(err error) string {
-	s := err.Error()
-	return s[:min(len(s), 200)]
-}
-
-// ended is nil for the errors by which a link ends in good order.
-func ended(err error) error {
-	var app *quic.ApplicationError
-	if errors.As(err, &app) && app.ErrorCode == codeDone || errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
 }

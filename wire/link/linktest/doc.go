@@ -1,0 +1,3 @@
+// Package linktest is what tests of links share: the suite that every
+// link.Source passes, and a Source in memory.
+package linktest
