@@ -124,7 +124,10 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	g.Go(func() error {
 		<-ctx.Done()
 		n.ready.Unmet("drain", "stopping")
-		return n.gossip.Leave(leaveTimeout)
+		if err := n.gossip.Leave(leaveTimeout); err != nil {
+			cfg.Logger.Warn("left without a goodbye", "err", err) // the others find out
+		}
+		return nil
 	})
 	err = g.Wait()
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)

@@ -67,6 +67,9 @@ func (c *Command) config(stdio *config.IO) (Config, error) {
 	); err != nil {
 		return Config{}, err
 	}
+	if err := c.check(); err != nil {
+		return Config{}, err
+	}
 	if len(c.Join) == 0 {
 		return Config{}, config.Usagef("--join is needed: the gossip address of a core or another edge, such as 127.0.0.1:7402")
 	}
@@ -91,6 +94,21 @@ func (c *Command) config(stdio *config.IO) (Config, error) {
 		Transport: c.Transport, AllowedOrigins: origins, MaxSockets: c.MaxSockets,
 		CacheBytes: c.CacheBytes, SocketBudget: c.SocketBudget, Ping: c.Ping,
 	}, nil
+}
+
+// check refuses numbers that an edge can't work with.
+func (c *Command) check() error {
+	switch {
+	case c.MaxSockets < 0:
+		return config.Usagef("--max-sockets %d: use a positive number, or 0 for nine tenths of the file limit", c.MaxSockets)
+	case c.CacheBytes < 1:
+		return config.Usagef("--cache-bytes %d: use a positive number of bytes", c.CacheBytes)
+	case c.SocketBudget < 1:
+		return config.Usagef("--socket-budget %d: use a positive number of bytes", c.SocketBudget)
+	case c.Ping < time.Second:
+		return config.Usagef("--ping %s: use 1s or more", c.Ping)
+	}
+	return nil
 }
 
 func (c *Command) tokens() (identity.TokenConfig, error) {

@@ -74,12 +74,11 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	defer udp.Close()
 	var pc net.PacketConn = udp
 	if cfg.WrapLink != nil {
 		pc = cfg.WrapLink(udp)
-		defer pc.Close()
 	}
+	defer pc.Close()
 	linkTransport := link.NewTransport(pc)
 	defer linkTransport.Close()
 
@@ -92,7 +91,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	}); err != nil {
 		return err
 	}
-	defer n.gossip.Close()
+	defer func() { err = errors.Join(err, n.gossip.Close()) }()
 	changed, stop := n.gossip.Watch()
 	defer stop()
 

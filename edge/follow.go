@@ -54,15 +54,19 @@ func (f *follower) Linked(epoch string, logs int, ends []wire.Seq) ([]wire.Seq, 
 		return nil, fmt.Errorf("the cluster has %d logs, this edge has known it with %d: restart the edge", logs, f.w.cache.Logs())
 	case epoch == f.epoch:
 		f.n.linkUp()
-		return append(f.w.cache.Positions(), max(f.w.sessions.Position(), 0)), nil
+		return append(f.w.cache.Positions(), f.w.sessions.Position()), nil
 	default:
 		f.n.cfg.Logger.Warn("the logs changed their epoch: every session starts afresh", "old", f.epoch, "new", epoch)
-		f.start(frames)
-		f.w.engine.Restart(slices.Clone(frames), "epoch")
 	}
 	f.start(frames)
+	fresh := f.epoch == ""
 	f.epoch = epoch
+	// The sessions go first: what still begins one in the old epoch is before
+	// the engine's restart, which closes it.
 	f.w.sessions.SetEpoch(epoch)
+	if !fresh {
+		f.w.engine.Restart(slices.Clone(frames), "epoch")
+	}
 	f.w.sessions.State(nil, state)
 	f.n.linkUp()
 	return slices.Clone(ends), nil
@@ -70,7 +74,7 @@ func (f *follower) Linked(epoch string, logs int, ends []wire.Seq) ([]wire.Seq, 
 
 func (f *follower) start(at []wire.Seq) {
 	for p, pos := range at {
-		f.w.cache.Log(wire.LogID(p)).Start(pos)
+		f.w.cache.Log(wire.LogID(p)).Restart(pos)
 	}
 }
 
@@ -154,8 +158,13 @@ func (f *follower) Live(p wire.LogID, wants []upstream.Want, m link.Marker) {
 	f.w.engine.Covered(p)
 }
 
-// Gap implements upstream.Sink.
+// Gap implements upstream.Sink. The state log has none: the last record of each
+// key is kept for ever.
 func (f *follower) Gap(p wire.LogID, floor wire.Seq) {
+	if p == wire.StateLog {
+		f.n.cfg.Logger.Error("a gap in the state log is left out", "upto", floor)
+		return
+	}
 	f.n.cfg.Logger.Warn("frames are gone at the core", "log", p, "upto", floor)
 	f.w.cache.Log(p).Gap(floor)
 	f.w.engine.Gap(p, floor)

@@ -3,6 +3,7 @@ package edge
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -116,6 +117,9 @@ func (n *edgeNode) edges(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]any{"edges": list})
 }
 
+// within is false for NaN, too.
+func within(degrees, most float64) bool { return math.Abs(degrees) <= most }
+
 func rankOptions(r *http.Request, region string) (topology.RankOptions, error) {
 	q := r.URL.Query()
 	o := topology.RankOptions{Region: region, Team: q.Get("team"), Spread: rand.Uint64()}
@@ -123,7 +127,7 @@ func rankOptions(r *http.Request, region string) (topology.RankOptions, error) {
 		var e1, e2 error
 		o.Lat, e1 = strconv.ParseFloat(lat, 64)
 		o.Lon, e2 = strconv.ParseFloat(lon, 64)
-		if e1 != nil || e2 != nil || o.Lat < -90 || o.Lat > 90 || o.Lon < -180 || o.Lon > 180 {
+		if e1 != nil || e2 != nil || !within(o.Lat, 90) || !within(o.Lon, 180) {
 			return o, errors.New("lat and lon must be degrees: -90 to 90 and -180 to 180")
 		}
 		o.HasPoint = true

@@ -75,11 +75,23 @@ func (s *session) question(msg *wire.ClientMessage) (*wire.Query, error) {
 func reply(msg *wire.ClientMessage, a *wire.Answer) any {
 	switch msg.T {
 	case wire.TGet:
-		return wire.Objects{T: wire.TReply, ID: msg.ID, Objects: a.Objects, Missing: a.Missing}
+		objects := a.Objects
+		if objects == nil {
+			objects = map[string]wire.Object{}
+		}
+		return wire.Objects{T: wire.TReply, ID: msg.ID, Objects: objects, Missing: list(a.Missing)}
 	case wire.TMembers:
-		return wire.Members{T: wire.TReply, ID: msg.ID, Members: a.Members, Next: a.Next, MemberCount: a.MemberCount}
+		return wire.Members{T: wire.TReply, ID: msg.ID, Members: list(a.Members), Next: a.Next, MemberCount: a.MemberCount}
 	case wire.TRooms:
-		return wire.Rooms{T: wire.TReply, ID: msg.ID, Rooms: a.Rooms, Next: a.Next}
+		return wire.Rooms{T: wire.TReply, ID: msg.ID, Rooms: list(a.Rooms), Next: a.Next}
 	}
-	return wire.History{T: wire.TReply, ID: msg.ID, Frames: a.Frames, Floor: a.Floor, Last: a.Last}
+	return wire.History{T: wire.TReply, ID: msg.ID, Frames: list(a.Frames), Floor: a.Floor, Last: a.Last}
+}
+
+// list makes an empty list of none: clients count on `[]`.
+func list[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 
 	"selvedge/edge/cache"
 	"selvedge/edge/fanout"
@@ -29,17 +30,17 @@ func (s *session) hello(msg *wire.ClientMessage) {
 		if errors.Is(err, identity.ErrTokenExpired) {
 			code = wire.CloseExpired
 		}
-		s.sock.Close(code, clip(err.Error()))
+		s.close(code, err.Error())
 		return
 	}
 	resume, err := newResume(msg.Resume, s.m.cfg.Cache.Logs())
 	if err != nil {
-		s.sock.Close(wire.CloseMalformed, clip("resume: "+err.Error()))
+		s.close(wire.CloseMalformed, "resume: "+err.Error())
 		return
 	}
 	for _, ch := range msg.Topics {
 		if !s.mayTopic(claims, ch) || len(msg.Topics) > maxTopics {
-			s.sock.Close(wire.CloseForbidden, clip("the token does not allow to subscribe to "+string(ch)))
+			s.close(wire.CloseForbidden, "the token does not allow to subscribe to "+string(ch))
 			return
 		}
 	}
@@ -54,7 +55,7 @@ func (s *session) hello(msg *wire.ClientMessage) {
 	}
 	if err != nil {
 		s.m.cfg.Logger.Warn("hello failed", "err", err)
-		s.sock.Close(wire.CloseReconnect, clip("unavailable: "+err.Error()))
+		s.close(wire.CloseReconnect, "unavailable: "+err.Error())
 		return
 	}
 	// An epoch that the core itself doesn't know means to start afresh (rule 16).
@@ -95,6 +96,16 @@ func newResume(c *wire.Cursor, logs int) (*resume, error) {
 	return &resume{c, at}, nil
 }
 
+// opening is the start of a session as it is put together.
+type opening struct {
+	st       *fanout.Start
+	resume   *resume // nil = afresh
+	welcome  wire.Welcome
+	answered wire.Seq // state position of the core's answer
+	seen     wire.Seq // memberships up to it are known to the client
+	rooms    map[wire.RoomID]wire.RoomInfo
+}
+
 // begin puts the start of the session together and posts it.
 func (s *session) begin(u *user, a *wire.Answer, r *resume, topics []wire.Channel) {
 	at, seen := s.sock.Positions(), a.V
@@ -113,46 +124,46 @@ func (s *session) begin(u *user, a *wire.Answer, r *resume, topics []wire.Channe
 		return pos
 	}
 	u.load(a, since)
-	st := &fanout.Start{User: u.id, At: at}
-	for _, name := range topics {
-		st.Topics = append(st.Topics, s.hold(name, since(name)))
+	o := &opening{
+		st: &fanout.Start{User: u.id, At: at}, resume: r, answered: a.V, seen: seen,
+		rooms: map[wire.RoomID]wire.RoomInfo{},
+		welcome: wire.Welcome{
+			T: wire.TWelcome, Session: rand.Text(), User: *a.User, Rooms: list(a.Rooms), More: a.Next != "",
+			RoomsV: a.RoomsV, Edge: s.m.cfg.Edge, Ping: int(s.m.cfg.Ping.Seconds()), Resumed: r != nil,
+			Cursor: wire.Cursor{Epoch: a.Epoch, At: wire.AtOf(at), V: seen},
+		},
 	}
-	welcome := wire.Welcome{
-		T: wire.TWelcome, Session: rand.Text(), User: *a.User, Rooms: a.Rooms, More: a.Next != "",
-		RoomsV: a.RoomsV, Edge: s.m.cfg.Edge, Ping: int(s.m.cfg.Ping.Seconds()), Resumed: r != nil,
-		Cursor: wire.Cursor{Epoch: a.Epoch, At: wire.AtOf(at), V: seen},
+	for _, name := range topics {
+		o.st.Topics = append(o.st.Topics, s.hold(name, since(name)))
 	}
 	if r != nil {
-		welcome.Cursor.Behind = r.cursor.Behind
+		o.welcome.Cursor.Behind = r.cursor.Behind
 	}
-	st.Welcome = s.encode(welcome)
-	infos := map[wire.RoomID]wire.RoomInfo{}
 	for _, info := range a.Rooms {
-		infos[info.ID] = info
+		o.rooms[info.ID] = info
 	}
-	for !s.post(u, st, r, seen, infos) {
+	for !s.post(u, o) {
 	}
 }
 
-// post posts st once everything is at hand that it needs to say about rooms
+// post posts o once everything is at hand that it needs to say about rooms
 // that were joined after the session last looked; until then it fetches one
 // thing, and says false.
-func (s *session) post(u *user, st *fanout.Start, r *resume, seen wire.Seq, infos map[wire.RoomID]wire.RoomInfo) bool {
+func (s *session) post(u *user, o *opening) bool {
 	u.mu.Lock()
+	st := o.st
 	st.Joined = st.Joined[:0]
-	for id, room := range u.rooms {
-		if room.v <= seen {
-			continue
-		}
-		info, ok := infos[id]
+	for _, id := range u.joinedSinceLocked(o.seen) {
+		room := u.rooms[id]
+		info, ok := o.rooms[id]
 		if !ok {
 			u.mu.Unlock()
 			info, err := s.m.room(id)
 			if err != nil {
-				s.sock.Close(wire.CloseReconnect, clip("unavailable: "+err.Error()))
+				s.close(wire.CloseReconnect, "unavailable: "+err.Error())
 				return true
 			}
-			infos[id] = info
+			o.rooms[id] = info
 			return false
 		}
 		st.Joined = append(st.Joined, fanout.Joined{Ch: room.ch, From: room.from, Packet: s.encode(wire.Joined{
@@ -161,13 +172,15 @@ func (s *session) post(u *user, st *fanout.Start, r *resume, seen wire.Seq, info
 	}
 	defer u.mu.Unlock()
 	if u.gone || !u.loaded {
-		s.sock.Close(wire.CloseReconnect, "the logs changed")
+		s.close(wire.CloseReconnect, "the logs changed")
 		return true
 	}
+	u.correctLocked(&o.welcome, o.answered)
+	st.Welcome = s.encode(o.welcome)
 	st.Rooms = u.channelsLocked()
-	if r != nil && len(r.cursor.Behind) > 0 {
+	if r := o.resume; r != nil && len(r.cursor.Behind) > 0 {
 		st.Behind = map[*cache.Channel]wire.Seq{}
-		for _, ch := range append(st.Rooms, st.Topics...) {
+		for _, ch := range slices.Concat(st.Rooms, st.Topics) {
 			if b, ok := r.cursor.Behind[ch.Name]; ok {
 				st.Behind[ch] = b
 			}
@@ -180,11 +193,9 @@ func (s *session) post(u *user, st *fanout.Start, r *resume, seen wire.Seq, info
 // hold keeps a topic's channel for the session's life.
 func (s *session) hold(name wire.Channel, since wire.Seq) *cache.Channel {
 	ch := s.m.acquire(name, since)
-	for _, t := range s.topics {
-		if t == ch {
-			s.m.release(ch)
-			return ch
-		}
+	if slices.Contains(s.topics, ch) {
+		s.m.release(ch)
+		return ch
 	}
 	s.topics = append(s.topics, ch)
 	return ch

@@ -182,10 +182,13 @@ func (m *Manager) query(q *wire.Query) (*wire.Answer, error) {
 	return m.cfg.Upstream.Query(ctx, q)
 }
 
-// acquire holds a channel, and asks for its interest if nobody did before.
+// acquire holds a channel, and asks for its interest if nobody did before. since
+// may come from a client: what lies ahead of us is never taken for had, or a
+// forged cursor would spoil the channel for everybody here.
 func (m *Manager) acquire(name wire.Channel, since wire.Seq) *cache.Channel {
 	ch, first := m.cfg.Cache.Acquire(name)
 	if first {
+		since = min(since, m.cfg.Cache.Log(ch.P).Pos())
 		m.cfg.Upstream.Want(ch.P, upstream.Want{Key: ch.Key, Since: since, Token: ch})
 	}
 	return ch

@@ -40,7 +40,9 @@ func (s *session) mayTopic(c identity.Claims, ch wire.Channel) bool {
 }
 
 // publish passes a client's post on. Posts of one session go one after the
-// other, so that they stay in order whatever the link does.
+// other, so that they stay in order whatever the link does. Those that were
+// already waiting behind one that failed are not tried (rule 9): the client
+// sends them again, in order.
 func (s *session) publish(msg *wire.ClientMessage) {
 	post := wire.Post{Ch: msg.Ch, From: s.claims.User, MsgID: msg.MsgID, Refs: msg.Refs, Data: msg.Data}
 	if err := post.Check(); err != nil {
@@ -62,11 +64,21 @@ func (s *session) publish(msg *wire.ClientMessage) {
 	if post.MsgID == "" { // lets the question be asked again if the link breaks
 		post.MsgID = "edge-" + rand.Text()
 	}
+	if s.failed[post.Ch] {
+		s.fail(msg.ID, wire.Unavailable, fmt.Sprintf("an earlier post to %s failed: send both again, in order", post.Ch))
+		return
+	}
 	defer s.took("publish", time.Now())
 	a, err := s.m.query(&wire.Query{
 		T: wire.QPublish, Ch: post.Ch, From: post.From, MsgID: post.MsgID, Refs: post.Refs, Data: post.Data,
 	})
 	if !s.answered(msg.ID, a, err) {
+		if answerErr(a, err).Code == wire.Unavailable {
+			if s.failed == nil {
+				s.failed = map[wire.Channel]bool{}
+			}
+			s.failed[post.Ch] = true
+		}
 		return
 	}
 	s.sock.SendMessage(wire.Placed{T: wire.TReply, ID: msg.ID, P: a.P, Seq: a.Seq, Epoch: a.Epoch})

@@ -14,7 +14,7 @@ import (
 // session is one client's, from connection to close.
 type session struct {
 	m    *Manager
-	sock *fanout.Socket
+	sock *fanout.Socket // set by the first message
 
 	expires atomic.Int64 // Unix seconds; 0 = not said hello yet
 
@@ -33,6 +33,8 @@ type session struct {
 	claims identity.Claims
 	user   *user
 	topics []*cache.Channel
+	failed map[wire.Channel]bool // a post was not appended, and what came behind it waits still
+	ended  bool                  // the socket is being closed: what follows isn't looked at
 }
 
 const (
@@ -52,7 +54,9 @@ func (m *Manager) NewSession(token string) any { return &session{m: m, header: t
 func (m *Manager) Message(k *fanout.Socket, payload []byte) {
 	s := k.Session.(*session)
 	s.mu.Lock()
-	s.sock = k
+	if s.sock == nil { // later it is read without the lock
+		s.sock = k
+	}
 	if s.closed {
 		s.mu.Unlock()
 		return
@@ -94,7 +98,7 @@ func (s *session) work() {
 			return
 		}
 		if len(s.queue) == 0 {
-			s.busy, s.queue = false, nil
+			s.busy, s.queue, s.failed = false, nil, nil
 			s.mu.Unlock()
 			return
 		}
@@ -127,9 +131,12 @@ func (s *session) end() {
 }
 
 func (s *session) handle(b []byte) {
+	if s.ended {
+		return
+	}
 	msg, err := wire.ParseClientMessage(s.sock.Codec(), b)
 	if err != nil {
-		s.sock.Close(wire.CloseMalformed, clip(err.Error()))
+		s.close(wire.CloseMalformed, err.Error())
 		return
 	}
 	switch {
@@ -140,12 +147,18 @@ func (s *session) handle(b []byte) {
 	case msg.T == wire.THello && s.user == nil:
 		s.hello(msg)
 	case msg.T == wire.THello:
-		s.sock.Close(wire.CloseMalformed, "a second hello")
+		s.close(wire.CloseMalformed, "a second hello")
 	case s.user == nil:
-		s.sock.Close(wire.CloseMalformed, "the first message must be hello")
+		s.close(wire.CloseMalformed, "the first message must be hello")
 	default:
 		s.request(msg)
 	}
+}
+
+// close ends the session, with the reason.
+func (s *session) close(code wire.CloseCode, reason string) {
+	s.ended = true
+	s.sock.Close(code, clip(reason))
 }
 
 // fail answers request id with an error.

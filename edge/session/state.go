@@ -27,15 +27,18 @@ func (s *seen) end(o *op) {
 	s.mu.Unlock()
 }
 
-// reset starts anew, for another state log.
+// reset starts anew, for another state log. What was under way there is ended
+// by whoever began it, but holds nothing back any more.
 func (s *seen) reset() {
 	s.mu.Lock()
 	s.pos, s.told = 0, 0
+	clear(s.busy)
 	s.mu.Unlock()
 }
 
-// advance is the position to tell, and whether it is a new one.
-func (s *seen) advance(pos wire.Seq) (wire.Seq, bool) {
+// advance takes everything up to pos as taken, and tells what is new. It tells
+// under the lock: a position of the log before reset can't be told after it.
+func (s *seen) advance(pos wire.Seq, tell func(wire.Seq)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pos = max(s.pos, pos)
@@ -43,11 +46,10 @@ func (s *seen) advance(pos wire.Seq) (wire.Seq, bool) {
 	for _, b := range s.busy {
 		v = min(v, b-1)
 	}
-	if v <= s.told {
-		return 0, false
+	if v > s.told {
+		s.told = v
+		tell(v)
 	}
-	s.told = v
-	return v, true
 }
 
 // State takes records of the state log, in order, complete up to upto.
@@ -63,15 +65,7 @@ func (m *Manager) State(records []*wire.StateRecord, upto wire.Seq) {
 			u.record(rec)
 		}
 	}
-	if v, ok := m.seen.advance(upto); ok {
-		m.engine.Seen(v)
-	}
-}
-
-func (m *Manager) tellSeen() {
-	if v, ok := m.seen.advance(0); ok {
-		m.engine.Seen(v)
-	}
+	m.seen.advance(upto, m.engine.Seen)
 }
 
 // Position is the state position up to which everything was taken.

@@ -1,8 +1,10 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,7 +34,7 @@ type user struct {
 	v      wire.Seq // memberships are known up to it at least
 	rooms  map[wire.RoomID]*member
 	inbox  *cache.Channel
-	early  []*wire.StateRecord // came before loaded
+	early  []*op // came before loaded
 	ops    []*op
 	doing  bool // a goroutine works off ops
 }
@@ -65,12 +67,19 @@ func (m *Manager) attach(id wire.UserID) *user {
 	return u
 }
 
-// detach gives the reference back. The user is forgotten after the linger.
+// detach gives the reference back. The user is forgotten after the linger; at
+// once if it was never loaded: there is nothing to come back to.
 func (m *Manager) detach(u *user) {
+	u.mu.Lock()
+	wait := linger
+	if !u.loaded {
+		wait = 0
+	}
+	u.mu.Unlock()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if u.refs--; u.refs == 0 && !m.stopped {
-		u.timer = time.AfterFunc(linger, func() { m.forget(u) })
+		u.timer = time.AfterFunc(wait, func() { m.forget(u) })
 	}
 }
 
@@ -104,7 +113,10 @@ func (m *Manager) drop(u *user) {
 	if u.inbox != nil {
 		m.release(u.inbox)
 	}
-	u.rooms, u.ops = nil, nil
+	for _, o := range append(u.early, u.ops...) {
+		m.seen.end(o)
+	}
+	u.rooms, u.early, u.ops = nil, nil, nil
 }
 
 // hello asks the core for the user and its memberships, from after the
@@ -137,8 +149,8 @@ func (u *user) load(a *wire.Answer, since func(wire.Channel) wire.Seq) {
 	u.loaded, u.v = true, a.V
 	early := u.early
 	u.early = nil
-	for _, rec := range early {
-		u.applyLocked(rec)
+	for _, o := range early {
+		u.applyLocked(o)
 	}
 }
 
@@ -149,6 +161,29 @@ func (u *user) channelsLocked() []*cache.Channel {
 		out = append(out, r.ch)
 	}
 	return append(out, u.inbox)
+}
+
+// joinedSinceLocked are the rooms that were joined after state position v, in
+// the order of their joins: a client's own v moves with each.
+func (u *user) joinedSinceLocked(v wire.Seq) []wire.RoomID {
+	var ids []wire.RoomID
+	for id, r := range u.rooms {
+		if r.v > v {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b wire.RoomID) int { return cmp.Compare(u.rooms[a].v, u.rooms[b].v) })
+	return ids
+}
+
+// correctLocked takes the rooms that were left since the core answered out of a
+// welcome: its session won't be told.
+func (u *user) correctLocked(w *wire.Welcome, answered wire.Seq) {
+	if u.v <= answered {
+		return
+	}
+	w.RoomsV = max(w.RoomsV, u.v)
+	w.Rooms = slices.DeleteFunc(w.Rooms, func(r wire.RoomInfo) bool { return u.rooms[r.ID] == nil })
 }
 
 // isMember reports whether the user is in a room, as far as this edge knows.
@@ -164,28 +199,31 @@ type op struct {
 	rec *wire.StateRecord
 }
 
-// record takes a change of a membership from the state log.
+// record takes a change of a membership from the state log. Until its sessions
+// were told of it, nobody is told that everything up to it was seen.
 func (u *user) record(rec *wire.StateRecord) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	switch {
-	case u.gone:
-	case !u.loaded:
-		u.early = append(u.early, rec)
-	default:
-		u.applyLocked(rec)
+	if u.gone {
+		return
+	}
+	o := &op{rec}
+	u.m.seen.begin(o, rec.V)
+	if u.loaded {
+		u.applyLocked(o)
+	} else {
+		u.early = append(u.early, o)
 	}
 }
 
 // applyLocked queues a change that isn't known yet: the load may have been
 // read after it.
-func (u *user) applyLocked(rec *wire.StateRecord) {
-	if rec.V <= u.v {
+func (u *user) applyLocked(o *op) {
+	if o.rec.V <= u.v {
+		u.m.seen.end(o)
 		return
 	}
-	o := &op{rec}
 	u.ops = append(u.ops, o)
-	u.m.seen.begin(o, rec.V)
 	if !u.doing {
 		u.doing = true
 		u.m.spawn(u.work)
@@ -196,13 +234,10 @@ func (u *user) applyLocked(rec *wire.StateRecord) {
 func (u *user) work() {
 	for {
 		u.mu.Lock()
-		if len(u.ops) == 0 || u.gone {
-			for _, o := range u.ops {
-				u.m.seen.end(o)
-			}
+		if len(u.ops) == 0 {
 			u.ops, u.doing = nil, false
 			u.mu.Unlock()
-			u.m.tellSeen()
+			u.m.seen.advance(0, u.m.engine.Seen)
 			return
 		}
 		o := u.ops[0]

@@ -2,6 +2,8 @@ package upstream
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"selvedge/wire"
 	"selvedge/wire/link"
@@ -43,7 +45,7 @@ func (u *Upstream) interestsLocked(p wire.LogID) *interests {
 }
 
 // Want asks for interests in log p. Each is answered once by Sink.Live, also
-// across links, unless it is dropped before.
+// across links; not at all if nobody wants its key any more by then.
 func (u *Upstream) Want(p wire.LogID, wants ...Want) {
 	u.mu.Lock()
 	in := u.interestsLocked(p)
@@ -175,13 +177,13 @@ func (u *Upstream) unsent() {
 	defer u.mu.Unlock()
 	for _, in := range u.logs {
 		var again []Want
-		for id := range in.pending {
+		for _, id := range slices.Sorted(maps.Keys(in.pending)) {
 			for _, w := range in.pending[id] {
 				w.Sent = nil // its number holds: the next Open says a later one
 				again = append(again, w)
 			}
-			delete(in.pending, id)
 		}
+		clear(in.pending)
 		in.add = append(again, in.add...)
 	}
 }
@@ -190,14 +192,14 @@ func (u *Upstream) unsent() {
 func (u *Upstream) marker(p wire.LogID, m link.Marker) {
 	u.mu.Lock()
 	in := u.interestsLocked(p)
-	wants, ok := in.pending[m.ID]
+	wants := slices.DeleteFunc(in.pending[m.ID], func(w Want) bool { return in.refs[w.Key] == 0 })
 	delete(in.pending, m.ID)
 	more := len(in.add)+len(in.del) > 0
 	u.mu.Unlock()
 	if more {
 		u.wake()
 	}
-	if ok && len(wants) > 0 {
+	if len(wants) > 0 {
 		u.cfg.Sink.Live(p, wants, m)
 	}
 }

@@ -61,7 +61,9 @@ var ErrUnavailable = errors.New("no link to a core")
 const (
 	// dialTimeout bounds one try: three round trips of the longest ocean.
 	dialTimeout = 5 * time.Second
-	// The pause between tries doubles from minBackoff to maxBackoff.
+	// The pause between tries doubles from minBackoff to maxBackoff. It starts
+	// anew after a link that lived that long: one that is made and broken at
+	// once is no success.
 	minBackoff = 100 * time.Millisecond
 	maxBackoff = 2 * time.Second
 )
@@ -124,8 +126,12 @@ func (u *Upstream) once(ctx context.Context, backoff *time.Duration) error {
 		if l, err = u.dial(ctx, t); err != nil {
 			continue
 		}
-		*backoff = minBackoff
-		return u.serve(ctx, l, t)
+		start := time.Now()
+		err = u.serve(ctx, l, t)
+		if time.Since(start) > maxBackoff {
+			*backoff = minBackoff
+		}
+		return err
 	}
 	return err
 }
@@ -193,7 +199,8 @@ func (u *Upstream) Status() (to string, rtt, offset time.Duration, ok bool) {
 
 // Query asks the core, and waits for a link as long as ctx lets it. A query
 // whose link breaks is asked again, but for a publish without an idempotency
-// id: that one fails with ErrUnavailable.
+// id: that one fails with ErrUnavailable, as does a query that the core doesn't
+// answer over a link that holds.
 func (u *Upstream) Query(ctx context.Context, q *wire.Query) (*wire.Answer, error) {
 	for {
 		u.mu.Lock()
@@ -214,11 +221,17 @@ func (u *Upstream) Query(ctx context.Context, q *wire.Query) (*wire.Answer, erro
 		if ctx.Err() != nil || q.T == wire.QPublish && q.MsgID == "" {
 			return nil, errors.Join(ErrUnavailable, err)
 		}
-		select { // the link is broken; Run will notice
-		case <-linked:
+		select { // the link tells a little later that it is broken, if it is
+		case <-l.Done():
 		case <-ctx.Done():
 			return nil, ErrUnavailable
 		case <-time.After(minBackoff):
+			return nil, errors.Join(ErrUnavailable, err)
+		}
+		select { // Run will notice, and make another
+		case <-linked:
+		case <-ctx.Done():
+			return nil, ErrUnavailable
 		}
 	}
 }

@@ -1,0 +1,211 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"selvedge/edge/cache"
+	"selvedge/edge/fanout"
+	"selvedge/edge/upstream"
+	"selvedge/internal/identity"
+	"selvedge/wire"
+)
+
+// logs is the number of frame logs in these tests.
+const logs = 2
+
+// core is an Upstream with a little state of its own.
+type core struct {
+	engine *fanout.Engine
+	cache  *cache.Cache
+
+	mu      sync.Mutex
+	epoch   string                            // guarded by mu
+	v       wire.Seq                          // guarded by mu: the state log's end
+	members map[wire.UserID][]wire.Membership // guarded by mu
+	fail    error                             // guarded by mu: of every query
+	answer  func(*wire.Query) *wire.Answer    // guarded by mu: nil, or nil's answer, = the usual one
+	hold    map[wire.QueryKind]chan struct{}  // guarded by mu: queries wait for its close
+	asked   []*wire.Query                     // guarded by mu
+	held    map[string]int                    // guarded by mu: wants less drops, by log and key
+	unlive  bool                              // guarded by mu: interests get no marker
+	sent    uint64                            // guarded by mu
+	signals []*wire.Signal                    // guarded by mu
+}
+
+func newCore(c *cache.Cache) *core {
+	return &core{
+		cache: c, epoch: "e1", v: 10, members: map[wire.UserID][]wire.Membership{},
+		hold: map[wire.QueryKind]chan struct{}{}, held: map[string]int{},
+	}
+}
+
+func (c *core) set(fn func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fn()
+}
+
+// member makes a user a member from position from of the room's log, and
+// returns the record for the state log.
+func (c *core) member(user wire.UserID, room wire.RoomID, from wire.Seq) *wire.StateRecord {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.v++
+	c.members[user] = append(c.members[user], wire.Membership{Room: room, From: from, V: c.v})
+	return &wire.StateRecord{Kind: wire.StateMember, Room: room, User: user, From: from, V: c.v}
+}
+
+// leave is the opposite, for u1.
+func (c *core) leave(room wire.RoomID) *wire.StateRecord {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.v++
+	var rest []wire.Membership
+	for _, m := range c.members["u1"] {
+		if m.Room != room {
+			rest = append(rest, m)
+		}
+	}
+	c.members["u1"] = rest
+	return &wire.StateRecord{Kind: wire.StateMember, Room: room, User: "u1", Deleted: true, V: c.v}
+}
+
+// gate holds back queries of a kind until the gate is opened.
+func (c *core) gate(kind wire.QueryKind) (open func()) {
+	ch := make(chan struct{})
+	c.set(func() { c.hold[kind] = ch })
+	return sync.OnceFunc(func() {
+		c.set(func() { delete(c.hold, kind) })
+		close(ch)
+	})
+}
+
+// questions are those of a kind that were asked.
+func (c *core) questions(kind wire.QueryKind) (out []*wire.Query) {
+	c.set(func() {
+		for _, q := range c.asked {
+			if q.T == kind {
+				out = append(out, q)
+			}
+		}
+	})
+	return out
+}
+
+// interests are the keys that are held, by how often.
+func (c *core) interests() map[string]int {
+	out := map[string]int{}
+	c.set(func() {
+		for k, n := range c.held {
+			if n != 0 {
+				out[k] = n
+			}
+		}
+	})
+	return out
+}
+
+// Query reads its answer before the gate, as a core does whose answer is on its
+// way for long.
+func (c *core) Query(ctx context.Context, q *wire.Query) (*wire.Answer, error) {
+	c.mu.Lock()
+	c.asked = append(c.asked, q)
+	err, a := c.fail, c.answerLocked(q)
+	gate := c.hold[q.T]
+	c.mu.Unlock()
+	if gate != nil {
+		select {
+		case <-gate:
+		case <-ctx.Done():
+			return nil, upstream.ErrUnavailable
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func (c *core) answerLocked(q *wire.Query) *wire.Answer {
+	if c.answer != nil {
+		if a := c.answer(q); a != nil {
+			return a
+		}
+	}
+	a := &wire.Answer{Epoch: c.epoch, V: c.v}
+	switch q.T {
+	case wire.QHello:
+		a.User = &wire.UserInfo{ID: q.User, Data: wire.Data{0x80}}
+		for _, m := range c.members[q.User] {
+			a.Memberships = append(a.Memberships, m)
+			a.Rooms = append(a.Rooms, room(m.Room))
+			a.RoomsV = max(a.RoomsV, m.V)
+		}
+	case wire.QRoom:
+		a.Rooms = []wire.RoomInfo{room(q.Room)}
+	case wire.QPublish:
+		c.sent++
+		a.P, a.Seq = wire.LogOf(q.Ch, logs), wire.Seq(1000+c.sent)
+	case wire.QFill:
+		for i, ch := range q.Chs {
+			a.Fills = append(a.Fills, wire.Fill{Ch: ch, Floor: q.Afters[i], Upto: q.Uptos[i]})
+		}
+	default: // an empty answer
+	}
+	return a
+}
+
+func room(id wire.RoomID) wire.RoomInfo {
+	return wire.RoomInfo{ID: id, P: wire.LogOf(wire.RoomChannel(id), logs), MemberCount: 1, Data: wire.Data{0x80}}
+}
+
+func (c *core) Want(p wire.LogID, wants ...upstream.Want) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, w := range wants {
+		c.held[fmt.Sprint(p, " ", w.Key)]++
+		if w.Sent != nil {
+			w.Sent(7)
+		}
+		if ch, ok := w.Token.(*cache.Channel); ok && !c.unlive {
+			ch.SetLive(w.Since)
+			c.engine.Covered(p)
+		}
+	}
+}
+
+func (c *core) Drop(p wire.LogID, keys ...wire.Key) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, k := range keys {
+		c.held[fmt.Sprint(p, " ", k)]--
+	}
+}
+
+func (c *core) Signal(s *wire.Signal) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.signals = append(c.signals, s)
+	return nil
+}
+
+// verify takes "USER [may CHANNEL...]" for the token of a user that may publish
+// and subscribe to these.
+func verify(_ context.Context, token string) (identity.Claims, error) {
+	words := strings.Fields(token)
+	switch {
+	case len(words) == 0 || words[0] == "forged":
+		return identity.Claims{}, fmt.Errorf("%w: it is no JWT", identity.ErrTokenInvalid)
+	case words[0] == "expired":
+		return identity.Claims{}, fmt.Errorf("%w at noon", identity.ErrTokenExpired)
+	}
+	c := identity.Claims{User: words[0], Expires: time.Now().Add(time.Hour)}
+	if len(words) > 2 {
+		c.Publish, c.Subscribe = words[2:], words[2:]
+	}
+	return c, nil
+}

@@ -1,0 +1,118 @@
+package session
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"selvedge/wire"
+)
+
+// A client that says more than can be handled is not read, and read again later:
+// nothing is lost.
+func TestAClientThatSaysTooMuchIsNotRead(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		open := r.core.gate(wire.QPublish)
+		c := r.hello("u1 may topic:*", "")
+		c.one("welcome")
+		const posts = 2000
+		sent := make(chan int, posts)
+		go func() {
+			for i := range posts {
+				c.send(fmt.Sprintf(`{"t":"publish","id":%d,"ch":"topic:x","data":1}`, i+1))
+				sent <- i
+			}
+		}()
+		synctest.Wait()
+		if n := len(sent); n > 10*maxQueue {
+			t.Errorf("%d messages were taken of a client that waits, want some %d", n, maxQueue)
+		}
+		open()
+		if got := c.answers(); len(got) != posts {
+			t.Errorf("%d answers, want %d", len(got), posts)
+		}
+	})
+}
+
+func TestQuestionsUnderWayAreBounded(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		open := r.core.gate(wire.QRooms)
+		c := r.hello("u1", "")
+		c.one("welcome")
+		for i := range 3 * maxReads {
+			c.send(fmt.Sprintf(`{"t":"rooms","id":%d}`, i+1))
+		}
+		synctest.Wait()
+		if n := len(r.core.questions(wire.QRooms)); n != maxReads {
+			t.Errorf("%d questions are under way, want %d", n, maxReads)
+		}
+		open()
+		if got := c.answers(); len(got) != 3*maxReads {
+			t.Errorf("%d answers, want %d", len(got), 3*maxReads)
+		}
+	})
+}
+
+// Many sessions that lack the same channels ask once for each, from the oldest
+// position.
+func TestFillsAreCoalesced(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		for _, room := range []wire.RoomID{"a", "b", "c"} {
+			r.core.member("u1", room, 5)
+		}
+		r.hello("u1", "").one("welcome")
+		open := r.core.gate(wire.QFill)
+		var all []*client
+		for i := range 10 {
+			at := 60 - i
+			all = append(all, r.hello("u1", fmt.Sprintf(`,"resume":{"epoch":"e1","at":{"0":%d,"1":%d},"v":13}`, at, at)))
+		}
+		synctest.Wait()
+		open()
+		for _, c := range all {
+			c.one("welcome")
+		}
+		asked := map[wire.Channel]int{}
+		for _, q := range r.core.questions(wire.QFill) {
+			for _, ch := range q.Chs {
+				asked[ch]++
+			}
+		}
+		if n := len(r.core.questions(wire.QFill)); n > 3 {
+			t.Errorf("%d questions for 4 channels: %v", n, asked)
+		}
+		// All are live again.
+		r.publish(wire.Frame{Ch: "room:a", Seq: 101, Prev: 5})
+		for _, c := range all {
+			c.one("message")
+		}
+	})
+}
+
+// A fill that fails is asked again, with a pause.
+func TestAFillThatFailsIsAskedAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.core.member("u1", "a", 5)
+		r.hello("u1", "").one("welcome")
+		bad := true
+		r.core.set(func() {
+			r.core.answer = func(q *wire.Query) *wire.Answer {
+				if q.T == wire.QFill && bad {
+					return &wire.Answer{Err: &wire.Error{Code: wire.Unavailable}}
+				}
+				return nil
+			}
+		})
+		c := r.hello("u1", `,"resume":{"epoch":"e1","at":{"0":50,"1":50},"v":11}`)
+		c.one("welcome")
+		time.Sleep(10 * time.Second)
+		if n := len(r.core.questions(wire.QFill)); n < 5 || n > 15 {
+			t.Errorf("asked %d times in 10 s, want some 10", n)
+		}
+		r.core.set(func() { bad = false })
+		time.Sleep(2 * time.Second)
+		r.publish(wire.Frame{Ch: "room:a", Seq: 101, Prev: 5})
+		c.one("message")
+	})
+}
