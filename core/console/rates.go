@@ -21,26 +21,38 @@ type nodeRate struct {
 	frames, delivered, bytes float64 // per second
 }
 
+// take looks at the counters. It makes a new map, so that copies of r stay as
+// they are.
 func (r *rates) take(now time.Time, published uint64, links []link.PeerInfo) {
-	seconds := now.Sub(r.at).Seconds()
-	first := r.at.IsZero()
-	per := func(new, old uint64) float64 {
-		if first || new < old || seconds <= 0 {
-			return 0
-		}
-		return float64(new-old) / seconds
+	r.publishes = 0
+	if !r.at.IsZero() {
+		r.publishes = per(published, r.published, now.Sub(r.at))
 	}
-	r.publishes = per(published, r.published)
 	nodes := make(map[string]nodeRate, len(links))
 	for _, l := range links {
-		old, known := r.nodes[l.Node]
+		old := r.nodes[l.Node]
+		// A node tells of itself in its own rhythm: its clock counts, and what it
+		// has told before holds until it tells again.
+		passed := time.Duration(l.Status.UptimeMillis-old.last.UptimeMillis) * time.Millisecond
+		if passed == 0 {
+			nodes[l.Node] = old
+			continue
+		}
 		next := nodeRate{last: l.Status}
-		if known && old.last.UptimeMillis > 0 {
-			next.frames = per(l.Status.Frames, old.last.Frames)
-			next.delivered = per(l.Status.Delivered, old.last.Delivered)
-			next.bytes = per(l.Status.Bytes, old.last.Bytes)
+		if old.last.UptimeMillis > 0 {
+			next.frames = per(l.Status.Frames, old.last.Frames, passed)
+			next.delivered = per(l.Status.Delivered, old.last.Delivered, passed)
+			next.bytes = per(l.Status.Bytes, old.last.Bytes, passed)
 		}
 		nodes[l.Node] = next
 	}
 	r.at, r.published, r.nodes = now, published, nodes
+}
+
+// per is how fast a counter grew, per second; 0 when it began anew.
+func per(now, before uint64, passed time.Duration) float64 {
+	if now < before || passed <= 0 {
+		return 0
+	}
+	return float64(now-before) / passed.Seconds()
 }

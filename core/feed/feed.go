@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -57,8 +58,10 @@ type Feed struct {
 	tails map[wire.LogID]*tail.Tail // fixed by New
 	index []*index                  // by frame log
 
-	caughtUp sync.WaitGroup
-	ready    chan struct{} // closed when every log was read to its end
+	ready chan struct{} // closed when every log was read to where it ended
+
+	mu     sync.Mutex
+	behind map[wire.LogID]wire.Seq // guarded by mu; logs that were not, with their ends
 }
 
 // New is a feed that starts at the beginning of the logs; Run makes it work.
@@ -69,7 +72,7 @@ func New(cfg Config) *Feed {
 	if cfg.Queried == nil {
 		cfg.Queried = func(wire.QueryKind) {}
 	}
-	f := &Feed{cfg: cfg, logs: cfg.Log.Logs(), tails: map[wire.LogID]*tail.Tail{}, ready: make(chan struct{})}
+	f := &Feed{cfg: cfg, logs: cfg.Log.Logs(), tails: map[wire.LogID]*tail.Tail{}, ready: make(chan struct{}), behind: map[wire.LogID]wire.Seq{}}
 	for i := range f.logs {
 		p := wire.LogID(i)
 		floor := cfg.Log.Floor(p)
@@ -78,6 +81,9 @@ func New(cfg Config) *Feed {
 	}
 	// What is below is applied already; a link that asks for it reads the log.
 	f.tails[wire.StateLog] = tail.New(cfg.TailBytes, cfg.View.Applied())
+	for p := range f.tails {
+		f.behind[p] = cfg.Log.End(p)
+	}
 	return f
 }
 
@@ -89,14 +95,9 @@ func (f *Feed) Ready() <-chan struct{} { return f.ready }
 func (f *Feed) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for p, t := range f.tails {
-		f.caughtUp.Add(1)
+		f.reached(p, t.End())
 		g.Go(func() error { return f.follow(ctx, p, t) })
 	}
-	g.Go(func() error {
-		f.caughtUp.Wait()
-		close(f.ready)
-		return nil
-	})
 	g.Go(func() error { return f.stamp(ctx) })
 	if err := g.Wait(); !errors.Is(err, context.Canceled) {
 		return err
@@ -104,27 +105,48 @@ func (f *Feed) Run(ctx context.Context) error {
 	return nil
 }
 
-func (f *Feed) follow(ctx context.Context, p wire.LogID, t *tail.Tail) error {
-	start, done := f.cfg.Log.End(p), false
-	caughtUp := func() {
-		if !done && t.End() >= start {
-			done = true
-			f.caughtUp.Done()
+// reached takes note of how far a log was read.
+func (f *Feed) reached(p wire.LogID, seq wire.Seq) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if end, ok := f.behind[p]; !ok || seq < end {
+		return
+	}
+	delete(f.behind, p)
+	if len(f.behind) == 0 {
+		close(f.ready)
+	}
+}
+
+// skipTrimmed lets logs be caught up whose last records were trimmed before
+// they could be read: nothing will come of them.
+func (f *Feed) skipTrimmed() {
+	f.mu.Lock()
+	behind := maps.Clone(f.behind)
+	f.mu.Unlock()
+	for p, end := range behind {
+		if p == wire.StateLog { // its last record stays
+			continue
+		}
+		if floor := f.cfg.Log.Floor(p); floor >= end {
+			f.index[p].raise(end)
+			f.reached(p, floor)
 		}
 	}
-	caughtUp()
+}
+
+func (f *Feed) follow(ctx context.Context, p wire.LogID, t *tail.Tail) error {
 	take := f.frames
 	if p == wire.StateLog {
 		take = f.state
 	}
 	err := f.cfg.Log.Follow(ctx, p, t.End(), func(records []corelog.Stored) error {
-		err := take(p, t, records)
-		caughtUp()
-		return err
+		if err := take(p, t, records); err != nil {
+			return err
+		}
+		f.reached(p, records[len(records)-1].Seq)
+		return nil
 	})
-	if !done {
-		f.caughtUp.Done()
-	}
 	if ctx.Err() == nil {
 		err = fmt.Errorf("follow log %d: %w", p, err)
 	}
@@ -138,7 +160,7 @@ func (f *Feed) frames(p wire.LogID, t *tail.Tail, records []corelog.Stored) erro
 	for i := range records {
 		r, err := f.frame(p, &records[i], before)
 		if err != nil {
-			f.cfg.Logger.Error("a frame that can't be read is left out", "log", p, "seq", records[i].Seq, "err", err)
+			f.unreadable(p, records[i].Seq, err)
 		} else {
 			out = append(out, r)
 		}
@@ -146,6 +168,10 @@ func (f *Feed) frames(p wire.LogID, t *tail.Tail, records []corelog.Stored) erro
 	}
 	t.Append(out...)
 	return nil
+}
+
+func (f *Feed) unreadable(p wire.LogID, seq wire.Seq, err error) {
+	f.cfg.Logger.Error("a frame that can't be read is left out", "log", p, "seq", seq, "err", err)
 }
 
 func (f *Feed) frame(p wire.LogID, s *corelog.Stored, before wire.Seq) (tail.Record, error) {
@@ -200,6 +226,7 @@ func (f *Feed) stamp(ctx context.Context) error {
 			for _, tl := range f.tails {
 				tl.Append(link.StampWatermark(tl.End(), now))
 			}
+			f.skipTrimmed()
 		}
 	}
 }

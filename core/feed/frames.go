@@ -69,23 +69,29 @@ func (f *Feed) fillOne(ctx context.Context, ch wire.Channel, after, upto wire.Se
 		first++
 	}
 	// The frame before the first one tells its prev.
-	prev := f.cfg.Log.Floor(p)
+	var prev wire.Seq
 	switch {
 	case first > 0:
-		prev = max(prev, stored[first-1].Seq)
+		prev = stored[first-1].Seq
 	case more && len(stored) > 0:
-		before, _, err := f.cfg.Log.ReadBefore(ctx, ch, stored[0].Seq, 1, 1)
-		if err != nil {
+		if prev, err = f.before(ctx, ch, stored[0].Seq); err != nil {
 			return wire.Fill{}, err
 		}
-		if len(before) > 0 {
-			prev = max(prev, before[0].Seq)
-		}
 		fill.Floor = max(after, prev)
-	case prev > after: // what was trimmed may have been this channel's
-		fill.Floor, fill.Gone = prev, prev
 	}
-	fill.Frames = frames(p, stored[first:], prev)
+	stored = stored[first:]
+	// Asked for last: what was trimmed meanwhile is known to be gone, and may
+	// have been this channel's.
+	if floor := f.cfg.Log.Floor(p); floor > prev {
+		prev = floor
+		if floor > after {
+			fill.Floor, fill.Gone = floor, floor
+		}
+	}
+	for len(stored) > 0 && stored[0].Seq <= prev {
+		stored = stored[1:]
+	}
+	fill.Frames = frames(p, stored, prev)
 	return fill, nil
 }
 
@@ -122,22 +128,22 @@ func (f *Feed) History(ctx context.Context, ch wire.Channel, before, after *wire
 	if err := ch.Check(); err != nil {
 		return Page{}, err
 	}
-	if limit <= 0 || limit > wire.MaxPage {
-		limit = 100
-	}
+	limit = pageLimit(limit)
 	p := wire.LogOf(ch, f.logs)
 	var stored []corelog.Stored
 	var more bool
 	var err error
 	base := wire.Seq(0)
-	if after != nil {
+	switch {
+	case before != nil && *before <= 1: // nothing lies there
+	case after != nil:
 		base = *after
 		var upto wire.Seq
-		if before != nil && *before > 0 {
+		if before != nil {
 			upto = *before - 1
 		}
 		stored, more, err = f.cfg.Log.ReadChannel(ctx, ch, *after, upto, limit, replyBytes)
-	} else {
+	default:
 		var from wire.Seq
 		if before != nil {
 			from = *before
@@ -150,7 +156,12 @@ func (f *Feed) History(ctx context.Context, ch wire.Channel, before, after *wire
 	if err != nil {
 		return Page{}, err
 	}
-	page := Page{Floor: f.cfg.Log.Floor(p), Last: f.index[p].of(wire.FramesKey(ch)).seq, More: more}
+	// Asked for last: what was trimmed meanwhile is known to be gone.
+	floor := f.cfg.Log.Floor(p)
+	for len(stored) > 0 && stored[0].Seq <= floor {
+		stored = stored[1:]
+	}
+	page := Page{Floor: floor, Last: f.index[p].of(wire.FramesKey(ch)).seq, More: more}
 	if more && len(stored) > 0 {
 		page.Next = stored[0].Seq
 		if after != nil {

@@ -10,6 +10,8 @@ import (
 // get answers documents by key, "user:1" or "room:x". What the asker may not
 // see is missing, as is what does not exist: the difference is nobody's
 // business. A room is visible to its members, a user to those who share a room.
+// Of what does not fit into one reply Next is the first: it and the keys after
+// it are neither among the objects nor missing.
 func get(r *directory.Reader, q *wire.Query, a *wire.Answer) error {
 	a.Objects = map[string]wire.Object{}
 	var mine []wire.Membership // the asker's, read when first needed
@@ -19,10 +21,15 @@ func get(r *directory.Reader, q *wire.Query, a *wire.Answer) error {
 		if err != nil {
 			return err
 		}
-		if size += len(doc.Data); !ok || size > replyBytes {
+		if !ok {
 			a.Missing = append(a.Missing, key)
 			continue
 		}
+		if len(a.Objects) > 0 && size+len(doc.Data) > replyBytes {
+			a.Next = key
+			return nil
+		}
+		size += len(doc.Data)
 		a.Objects[key] = wire.Object{V: doc.V, Data: doc.Data}
 	}
 	return nil
@@ -30,6 +37,9 @@ func get(r *directory.Reader, q *wire.Query, a *wire.Answer) error {
 
 func visible(r *directory.Reader, asker wire.UserID, key string, mine *[]wire.Membership) (directory.Doc, bool, error) {
 	kind, id, _ := strings.Cut(key, ":")
+	if wire.CheckID(id) != nil {
+		return directory.Doc{}, false, nil
+	}
 	switch kind {
 	case "room":
 		if _, member, err := r.Membership(wire.RoomID(id), asker); err != nil || !member {

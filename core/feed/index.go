@@ -38,6 +38,13 @@ func (x *index) add(k wire.Key, seq, before wire.Seq, ts int64) (prev wire.Seq) 
 	return prev
 }
 
+// raise says that what is up to base may be gone.
+func (x *index) raise(base wire.Seq) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.base = max(x.base, base)
+}
+
 // of is a channel's last frame; zero if it is not known to have one.
 func (x *index) of(k wire.Key) last {
 	x.mu.RLock()

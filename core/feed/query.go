@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -110,19 +111,39 @@ func (f *Feed) hello(r *directory.Reader, q *wire.Query, a *wire.Answer) error {
 	if a.RoomsV, err = r.RoomsV(q.User); err != nil {
 		return err
 	}
-	recent := slices.Clone(a.Memberships)
-	slices.SortStableFunc(recent, func(x, y wire.Membership) int {
-		return int(f.activity(y.Room).ts - f.activity(x.Room).ts)
-	})
-	if len(recent) > welcomeRooms {
-		recent, a.Next = recent[:welcomeRooms], "more"
-	}
-	for _, m := range recent {
-		if err := f.describe(r, m.Room, a); err != nil {
+	size := len(doc.Data)
+	for i, room := range f.recent(a.Memberships) {
+		if i == welcomeRooms {
+			a.Next = "more"
+			break
+		}
+		if err := f.describe(r, room, a); err != nil {
 			return err
+		}
+		if size += len(a.Rooms[i].Data) + roomOverhead; size > replyBytes && len(a.Rooms) < len(a.Memberships) {
+			a.Next = "more"
+			break
 		}
 	}
 	return nil
+}
+
+// recent are the rooms of memberships, the most recently active first.
+func (f *Feed) recent(memberships []wire.Membership) []wire.RoomID {
+	type active struct {
+		room wire.RoomID
+		ts   int64
+	}
+	rooms := make([]active, len(memberships))
+	for i, m := range memberships {
+		rooms[i] = active{m.Room, f.activity(m.Room).ts}
+	}
+	slices.SortStableFunc(rooms, func(x, y active) int { return cmp.Compare(y.ts, x.ts) })
+	out := make([]wire.RoomID, len(rooms))
+	for i := range rooms {
+		out[i] = rooms[i].room
+	}
+	return out
 }
 
 func memberships(r *directory.Reader, user wire.UserID) ([]wire.Membership, error) {
@@ -163,14 +184,16 @@ func (f *Feed) describe(r *directory.Reader, id wire.RoomID, a *wire.Answer) err
 }
 
 func (f *Feed) room(r *directory.Reader, q *wire.Query, a *wire.Answer) error {
-	if _, ok, err := r.Room(q.Room); err != nil || !ok {
-		return errors.Join(err, fmt.Errorf("%w: room %q", errNotFound, q.Room))
+	if _, ok, err := r.Room(q.Room); err != nil {
+		return err
+	} else if !ok {
+		return fmt.Errorf("%w: room %q", errNotFound, q.Room)
 	}
 	return f.describe(r, q.Room, a)
 }
 
 func (f *Feed) rooms(r *directory.Reader, q *wire.Query, a *wire.Answer) error {
-	page, next, err := r.RoomsOf(q.User, wire.RoomID(q.AfterID), q.Limit)
+	page, next, err := r.RoomsOf(q.User, wire.RoomID(q.AfterID), pageLimit(q.Limit))
 	if err != nil {
 		return err
 	}
@@ -179,7 +202,7 @@ func (f *Feed) rooms(r *directory.Reader, q *wire.Query, a *wire.Answer) error {
 		if err := f.describe(r, m.Room, a); err != nil {
 			return err
 		}
-		if size += len(a.Rooms[i].Data) + 200; size > replyBytes {
+		if size += len(a.Rooms[i].Data) + roomOverhead; size > replyBytes && i < len(page)-1 {
 			a.Next = string(m.Room)
 			return nil
 		}
@@ -192,12 +215,26 @@ func (f *Feed) rooms(r *directory.Reader, q *wire.Query, a *wire.Answer) error {
 // stays below wire.MaxReply in either codec.
 const replyBytes = wire.MaxReply / 2
 
+// roomOverhead is what a room takes in a reply beside its document, in bytes.
+const roomOverhead = 200
+
+// pageLimit is how many items a page has for what was asked for.
+func pageLimit(asked int) int {
+	if asked <= 0 || asked > wire.MaxPage {
+		return 100
+	}
+	return asked
+}
+
 func (f *Feed) members(r *directory.Reader, q *wire.Query, a *wire.Answer) error {
 	doc, ok, err := r.Room(q.Room)
-	if err != nil || !ok {
-		return errors.Join(err, fmt.Errorf("%w: room %q", errNotFound, q.Room))
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("%w: room %q", errNotFound, q.Room)
 	}
 	a.MemberCount = doc.MemberCount
-	a.Members, a.Next, err = r.Members(q.Room, wire.UserID(q.AfterID), q.Limit)
+	a.Members, a.Next, err = r.Members(q.Room, wire.UserID(q.AfterID), pageLimit(q.Limit))
 	return err
 }

@@ -28,57 +28,85 @@ func (f *Feed) Read(ctx context.Context, p wire.LogID, after wire.Seq, want func
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	if p != wire.StateLog { // the state log's holes are superseded records
-		floor = f.cfg.Log.Floor(p)
-	}
 	if upto = max(after, end); len(stored) > 0 {
 		upto = min(stored[len(stored)-1].Seq, upto)
 	}
-	prevs := map[wire.Channel]wire.Seq{}
+	if p == wire.StateLog {
+		records, err = stateRecords(stored, upto, want)
+		return records, upto, 0, err // its holes are superseded records
+	}
+	records, floor, err = f.older(ctx, p, stored, upto, want)
+	return records, upto, floor, err
+}
+
+func stateRecords(stored []corelog.Stored, upto wire.Seq, want func([2]wire.Key) bool) ([]tail.Record, error) {
+	var out []tail.Record
+	for i := range stored {
+		rec := stored[i].State
+		if rec.V > upto {
+			break
+		}
+		if !want(rec.Interests()) {
+			continue
+		}
+		r, err := stateRecord(rec)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// older makes the wanted records of frames that the tail has let go. Their prevs
+// are as exact as they were then: a client that is at home between the two must
+// not see a hole. floor is asked for after everything else was read, so that
+// what was trimmed meanwhile is known to be gone.
+func (f *Feed) older(ctx context.Context, p wire.LogID, stored []corelog.Stored, upto wire.Seq, want func([2]wire.Key) bool) (out []tail.Record, floor wire.Seq, err error) {
+	type placed struct {
+		*corelog.Stored
+		prev wire.Seq
+	}
+	var wanted []placed
+	last := map[wire.Channel]wire.Seq{} // of what this read has met
 	for i := range stored {
 		s := &stored[i]
 		if s.Seq > upto {
 			break
 		}
-		var r tail.Record
-		if s.State != nil {
-			r, err = stateRecord(s.State)
-		} else {
-			r, err = f.older(ctx, p, s, prevs, want)
-		}
+		post, err := wire.ParseBody(s.Body)
 		if err != nil {
-			return nil, 0, 0, err
+			f.unreadable(p, s.Seq, err)
+			continue
 		}
-		if r.Seq > 0 && want(r.Keys) {
-			records = append(records, r)
+		if !want([2]wire.Key{wire.FramesKey(post.Ch)}) {
+			continue
+		}
+		prev, ok := last[post.Ch]
+		if !ok {
+			if prev, err = f.before(ctx, post.Ch, s.Seq); err != nil {
+				return nil, 0, err
+			}
+		}
+		last[post.Ch] = s.Seq
+		wanted = append(wanted, placed{s, prev})
+	}
+	floor = f.cfg.Log.Floor(p)
+	for _, w := range wanted {
+		if w.Seq > floor {
+			out = append(out, place(p, w.Stored, max(w.prev, floor)))
 		}
 	}
-	return records, upto, floor, nil
+	return out, floor, nil
 }
 
-// older is the record of a frame that the tail has let go, if it is wanted. Its
-// prev is as exact as it was then: a client that is at home between the two
-// must not see a hole. prevs holds what this read has met.
-func (f *Feed) older(ctx context.Context, p wire.LogID, s *corelog.Stored, prevs map[wire.Channel]wire.Seq, want func([2]wire.Key) bool) (tail.Record, error) {
-	post, err := wire.ParseBody(s.Body)
-	if err != nil {
-		return tail.Record{}, err
+// before is the channel's last frame below a position, 0 if there is none now.
+func (f *Feed) before(ctx context.Context, ch wire.Channel, seq wire.Seq) (wire.Seq, error) {
+	stored, _, err := f.cfg.Log.ReadBefore(ctx, ch, seq, 1, 1)
+	if err != nil || len(stored) == 0 {
+		return 0, err
 	}
-	if !want([2]wire.Key{wire.FramesKey(post.Ch)}) {
-		return tail.Record{}, nil
-	}
-	prev, ok := prevs[post.Ch]
-	if !ok {
-		before, _, err := f.cfg.Log.ReadBefore(ctx, post.Ch, s.Seq, 1, 1)
-		if err != nil {
-			return tail.Record{}, err
-		}
-		if prev = f.cfg.Log.Floor(p); len(before) > 0 {
-			prev = max(prev, before[0].Seq)
-		}
-	}
-	prevs[post.Ch] = s.Seq
-	return place(p, s, prev), nil
+	return stored[0].Seq, nil
 }
 
 // place is the record of a stored frame, whose channel it knows to be good.

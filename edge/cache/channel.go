@@ -70,17 +70,22 @@ func (c *Channel) Floor() (wire.Seq, bool) {
 }
 
 // SetLive starts the channel's range: every frame after floor is held or will
-// come on the log's stream.
+// come on the log's stream. Append up to the marker that says so must follow; a
+// floor beyond the marker means the marker.
 func (c *Channel) SetLive(floor wire.Seq) {
 	c.log.mu.Lock()
 	defer c.log.mu.Unlock()
 	if !c.live {
 		c.live, c.floor = true, floor
+		if floor > c.log.pos {
+			c.log.young = append(c.log.young, c)
+		}
 	}
 }
 
 // Fill adds older frames: all of (f.Floor, f.Upto]. It is ignored unless it
-// reaches the range that is held and extends it: a fill can't overtake.
+// reaches the range that is held and extends it: a fill can't overtake. What
+// was filled is dropped last of its log, so that it can be read.
 func (c *Channel) Fill(f *wire.Fill) error {
 	frames := make([]*Frame, 0, len(f.Frames))
 	for _, b := range f.Frames {
@@ -90,12 +95,18 @@ func (c *Channel) Fill(f *wire.Fill) error {
 		}
 		frames = append(frames, fr)
 	}
+	c.fill(f, frames)
+	c.log.cache.evict()
+	return nil
+}
+
+func (c *Channel) fill(f *wire.Fill, frames []*Frame) {
 	l := c.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c.lost = max(c.lost, f.Gone)
 	if !c.live || f.Upto < c.floor || f.Floor >= c.floor {
-		return nil
+		return
 	}
 	n := sort.Search(len(frames), func(i int) bool { return frames[i].Seq > c.floor })
 	frames = frames[:n:n]
@@ -104,8 +115,6 @@ func (c *Channel) Fill(f *wire.Fill) error {
 	}
 	c.frames = append(frames, c.frames...)
 	c.floor = f.Floor
-	l.evictLocked()
-	return nil
 }
 
 // dropLocked forgets the frames up to seq and raises the floor to it.

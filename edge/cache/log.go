@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -18,7 +19,10 @@ type Log struct {
 	channels map[wire.Channel]*Channel
 	held     []entry // frames in the order in which they came; held[head:]
 	head     int
-	frames   int // frames held
+	frames   int        // frames held
+	young    []*Channel // their floor may lie beyond pos, until the next Append
+
+	bytes atomic.Int64 // of the frames held; written under mu
 }
 
 // entry is one frame in the order of dropping.
@@ -30,13 +34,14 @@ type entry struct {
 // Cache is an edge's frames, by log.
 type Cache struct {
 	budget int64
+	share  int64 // of the budget that each log may count on, whatever others hold
 	bytes  atomic.Int64
 	logs   []*Log
 }
 
 // New is an empty cache of logs frame logs that holds some budget bytes.
 func New(logs int, budget int64) *Cache {
-	c := &Cache{budget: budget, logs: make([]*Log, logs)}
+	c := &Cache{budget: budget, share: budget / int64(logs), logs: make([]*Log, logs)}
 	for p := range c.logs {
 		c.logs[p] = &Log{p: wire.LogID(p), cache: c, channels: map[wire.Channel]*Channel{}}
 	}
@@ -86,11 +91,14 @@ func (c *Cache) Release(ch *Channel) (last bool) {
 	if ch.refs--; ch.refs > 0 {
 		return false
 	}
-	delete(l.channels, ch.Name)
+	if l.channels[ch.Name] == ch { // else it is one of before Restart
+		delete(l.channels, ch.Name)
+	}
 	for _, f := range ch.frames {
 		l.releaseLocked(f)
 	}
 	ch.frames, ch.live = nil, false
+	l.young = slices.DeleteFunc(l.young, func(c *Channel) bool { return c == ch })
 	l.compactLocked()
 	return true
 }
@@ -113,6 +121,12 @@ func (l *Log) Pos() wire.Seq {
 // Append takes what the link delivered: frames in log order, complete up to
 // upto. It keeps and returns those that somebody here wants and has not had.
 func (l *Log) Append(frames []*Frame, upto wire.Seq) []*Frame {
+	out := l.append(frames, upto)
+	l.cache.evict()
+	return out
+}
+
+func (l *Log) append(frames []*Frame, upto wire.Seq) []*Frame {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := frames[:0]
@@ -132,7 +146,13 @@ func (l *Log) Append(frames []*Frame, upto wire.Seq) []*Frame {
 		out = append(out, f)
 	}
 	l.pos = max(l.pos, upto)
-	l.evictLocked()
+	// A reader that knows more than this edge may have asked for a channel from
+	// a position that the log has yet to reach. What comes until then is held.
+	for _, ch := range l.young {
+		ch.floor = min(ch.floor, l.pos)
+	}
+	l.young = nil
+	l.evictLocked() // the log that grows pays first
 	return out
 }
 
@@ -163,55 +183,25 @@ func (l *Log) Gap(floor wire.Seq) {
 func (l *Log) Start(pos wire.Seq) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.startLocked(pos)
+}
+
+func (l *Log) startLocked(pos wire.Seq) {
 	for _, ch := range l.channels {
 		for _, f := range ch.frames {
 			l.releaseLocked(f)
 		}
 		ch.frames, ch.live, ch.floor, ch.lost = nil, false, 0, 0
 	}
-	l.pos, l.held, l.head = pos, nil, 0
+	l.pos, l.held, l.head, l.young = pos, nil, 0, nil
 }
 
-func (l *Log) holdLocked(ch *Channel, f *Frame) {
-	l.cache.bytes.Add(int64(f.size()))
-	l.frames++
-	l.held = append(l.held, entry{ch, f.Seq})
-}
-
-func (l *Log) releaseLocked(f *Frame) {
-	l.cache.bytes.Add(-int64(f.size()))
-	l.frames--
-}
-
-// compactLocked drops the entries of frames that are gone, once they are the
-// most: channels that come and go must not leave them behind.
-func (l *Log) compactLocked() {
-	if len(l.held)-l.head < 2*l.frames+1024 {
-		return
-	}
-	kept := make([]entry, 0, l.frames)
-	for _, e := range l.held[l.head:] {
-		if len(e.ch.frames) > 0 && e.ch.frames[0].Seq <= e.seq {
-			kept = append(kept, e)
-		}
-	}
-	l.held, l.head = kept, 0
-}
-
-// evictLocked drops this log's oldest frames while the whole cache is over its
-// budget. The log that grows pays: no lock of another is needed.
-func (l *Log) evictLocked() {
-	for l.cache.bytes.Load() > l.cache.budget && l.head < len(l.held) {
-		e := l.held[l.head]
-		l.held[l.head] = entry{}
-		l.head++
-		if len(e.ch.frames) > 0 && e.ch.frames[0].Seq <= e.seq {
-			e.ch.dropLocked(e.seq)
-		}
-	}
-	if l.head > 1024 && l.head > len(l.held)/2 {
-		n := copy(l.held, l.held[l.head:])
-		clear(l.held[n:])
-		l.held, l.head = l.held[:n], 0
-	}
+// Restart is Start for another epoch. Who still holds a channel is on the way
+// out and sees nothing of it any more: the next to acquire its name gets another
+// one, whose interest is asked for anew.
+func (l *Log) Restart(pos wire.Seq) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.startLocked(pos)
+	clear(l.channels)
 }

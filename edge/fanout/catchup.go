@@ -20,10 +20,13 @@ func (s *shard) covered(p wire.LogID) {
 	clear(s.waiting[p])
 }
 
-// queueCatchUp lets k catch up at the end of this turn.
+// queueCatchUp lets k catch up at the end of this turn, or in the next.
 func (s *shard) queueCatchUp(k *Socket) {
 	if x := k.more(); !x.again {
 		x.again = true
+		if len(s.again) == 0 {
+			s.loop.Wake() // whoever called: not only Woken leads here
+		}
 		s.again = append(s.again, k)
 	}
 }
@@ -39,17 +42,18 @@ func (s *shard) continueCatchUp() {
 		}
 		s.catchUp(k)
 	}
-	if len(s.again) > 0 {
-		s.loop.Wake()
-	}
 }
 
 // catchUp sends k what it lacks, as far as the cache has it, its budget allows,
 // and it is fair to the others.
 func (s *shard) catchUp(k *Socket) {
 	for range turns {
-		if k.extra == nil || k.state != running || k.pending > s.e.cfg.Budget/2 {
-			return // Writable comes back to it
+		if k.extra == nil || k.state != running {
+			return
+		}
+		if k.pending > s.e.cfg.Budget/2 {
+			k.extra.full = true // flush comes back to it
+			return
 		}
 		more := s.catchUpLate(k)
 		more = s.catchUpLogs(k) || more
@@ -64,14 +68,17 @@ func (s *shard) catchUp(k *Socket) {
 	s.queueCatchUp(k)
 }
 
-// catchUpLate advances each late channel by at most one budget. more says that
-// another turn would find something to do.
+// catchUpLate advances late channels by at most half a budget in all, and a
+// frame each. more says that another turn would find something to do.
 func (s *shard) catchUpLate(k *Socket) (more bool) {
 	x := k.extra
 	for i := 0; i < len(x.late); {
+		if k.pending > s.e.cfg.Budget/2 {
+			return true
+		}
 		l := &x.late[i]
 		pos := max(s.pos[l.ch.P], l.at)
-		frames, a, lost := l.ch.Read(s.frames[:0], l.at, pos, s.e.cfg.Budget)
+		frames, a, lost := l.ch.Read(s.frames[:0], l.at, pos, s.e.cfg.Budget/2)
 		s.frames = frames[:0]
 		switch a {
 		case cache.Missing:
@@ -146,6 +153,16 @@ func (s *shard) dropBehind(x *extra, p wire.LogID) {
 	if len(x.behind) == 0 {
 		x.behind = nil
 	}
+}
+
+// dropReached is dropBehind for all logs that k is live on.
+func (s *shard) dropReached(k *Socket) {
+	for ch := range k.extra.behind {
+		if k.extra.lagOf(ch.P) == nil {
+			s.dropBehind(k.extra, ch.P)
+		}
+	}
+	k.settle()
 }
 
 type progress uint8
@@ -260,18 +277,22 @@ func (s *shard) setBehind(k *Socket, ch *cache.Channel, at wire.Seq) {
 }
 
 // gapped moves log p past frames that are gone. Every session that was live on
-// it lags from where it was, and so meets the gap in the cache.
+// it lags from where it was, and so meets the gap in the cache; those that lag
+// already may meet it at once.
 func (s *shard) gapped(p wire.LogID, floor wire.Seq) {
 	at := s.pos[p]
 	if floor <= at {
 		return
 	}
 	for k := range s.sockets {
-		if k.state == running && k.extra.lagOf(p) == nil {
+		if k.state != running {
+			continue
+		}
+		if k.extra.lagOf(p) == nil {
 			x := k.more()
 			x.lags = append(x.lags, lag{p, at})
-			s.queueCatchUp(k)
 		}
+		s.queueCatchUp(k)
 	}
 	s.moveTo(p, floor)
 }

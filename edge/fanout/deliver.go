@@ -74,6 +74,7 @@ func (s *shard) withhold(k *Socket, p wire.LogID, at wire.Seq, hole bool) {
 		s.queueCatchUp(k)
 		return
 	}
+	x.full = true
 	s.e.cfg.Events.Withheld("slow")
 }
 
@@ -81,6 +82,9 @@ func (s *shard) withhold(k *Socket, p wire.LogID, at wire.Seq, hole bool) {
 func (s *shard) push(k *Socket, packet []byte) {
 	if k.state >= closing {
 		return
+	}
+	if k.out == nil {
+		k.out = s.takeList()
 	}
 	k.out = append(k.out, packet)
 	k.pending += len(packet)
@@ -90,9 +94,13 @@ func (s *shard) push(k *Socket, packet []byte) {
 	}
 }
 
-// reply queues what can't be resumed: past twice the budget the socket goes.
+// reply queues what can't be resumed: past twice the budget the socket goes, and
+// leaves the index.
 func (s *shard) reply(k *Socket, packet []byte) {
-	if k.pending > 2*s.e.cfg.Budget && k.pending+len(packet) > 2*s.e.cfg.Budget+wire.MaxReply {
+	if k.pending > 2*s.e.cfg.Budget && k.state < closing && k.conn != nil {
+		s.flush(k) // much at once is not slow yet
+	}
+	if k.pending > 2*s.e.cfg.Budget {
 		s.closeSlow(k)
 		return
 	}
@@ -114,6 +122,34 @@ func (s *shard) closeSlow(k *Socket) {
 	s.closeSocket(k, wire.CloseSlow, "too slow")
 }
 
+const (
+	// maxLists bounds the lists that a shard keeps for reuse: as many sockets as
+	// usually get something in one turn.
+	maxLists = 16 << 10
+	// maxListCap is the longest list that is kept.
+	maxListCap = 4
+)
+
+// takeList is an empty list of packets. An idle socket has none, and one that
+// gets a frame needs none of its own: it is written in the same turn.
+func (s *shard) takeList() [][]byte {
+	n := len(s.lists) - 1
+	if n < 0 {
+		return nil
+	}
+	l := s.lists[n]
+	s.lists[n] = nil
+	s.lists = s.lists[:n]
+	return l
+}
+
+// giveList takes a list back, all of whose packets are written.
+func (s *shard) giveList(l [][]byte) {
+	if len(s.lists) < maxLists && cap(l) <= maxListCap {
+		s.lists = append(s.lists, l[:0])
+	}
+}
+
 // flushDirty writes to every socket that has something to write. Closing
 // sockets and catching up may add to the list meanwhile.
 func (s *shard) flushDirty() {
@@ -133,25 +169,31 @@ func (s *shard) flush(k *Socket) {
 	if len(k.out) == 0 {
 		return
 	}
-	k.out[0] = k.out[0][k.offset:]
-	k.offset = 0
+	first := k.out[0]
+	k.out[0] = first[k.offset:]
 	s.e.cfg.Events.Writes(1)
 	if k.state == closing { // the rest is the transport's
 		k.conn.CloseAfterWrite(k.out, nil)
-		k.out, k.pending = nil, 0
+		k.out, k.offset, k.pending = nil, 0, 0
 		return
 	}
 	n, err := k.conn.Write(k.out)
+	k.out[0] = first // whole, so that offset goes on telling that it was begun
 	if err != nil {
 		return // the connection closes by itself: Closed follows
 	}
 	k.consume(n)
 	s.updateReading(k)
+	if x := k.extra; x != nil && x.full && k.pending <= s.e.cfg.Budget/2 {
+		x.full = false
+		s.queueCatchUp(k)
+	}
 }
 
 // consume drops n written bytes; what is left of out[0] is at offset.
 func (k *Socket) consume(n int) {
 	k.pending -= n
+	n += k.offset
 	i := 0
 	for i < len(k.out) && n >= len(k.out[i]) {
 		n -= len(k.out[i])
@@ -159,7 +201,8 @@ func (k *Socket) consume(n int) {
 		i++
 	}
 	if i == len(k.out) {
-		k.out = nil
+		k.shard.giveList(k.out)
+		k.out, k.offset = nil, 0
 		return
 	}
 	k.out, k.offset = k.out[i:], n

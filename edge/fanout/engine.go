@@ -110,7 +110,7 @@ func New(cfg Config, at []wire.Seq) *Engine {
 func (e *Engine) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, s := range e.shards {
-		g.Go(func() error { return s.loop.Run(ctx, s) })
+		g.Go(func() error { return s.run(ctx) })
 	}
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
@@ -142,8 +142,8 @@ type Batch struct {
 	Upto   wire.Seq
 }
 
-// Publish hands a batch to the shards. The cache must have it already. Batches
-// of one log must come in order.
+// Publish hands a batch to the shards, and waits for one that is too far
+// behind. The cache must have it already. Batches of one log must come in order.
 func (e *Engine) Publish(b *Batch) {
 	for _, s := range e.shards {
 		s.post(mail{batch: b})
@@ -160,6 +160,7 @@ func (e *Engine) Restart(at []wire.Seq, reason string) {
 		for k := range s.sockets {
 			s.closeSocket(k, wire.CloseReconnect, reason)
 		}
+		s.seen = 0
 		s.setPositions(at)
 	})
 }
@@ -175,7 +176,14 @@ func (e *Engine) CloseAll(code wire.CloseCode, reason string) {
 
 // Seen tells up to which state position every session has been told of its
 // memberships.
-func (e *Engine) Seen(v wire.Seq) { e.each(func(s *shard) { s.seen = max(s.seen, v) }) }
+func (e *Engine) Seen(v wire.Seq) {
+	e.each(func(s *shard) {
+		if v > s.seen {
+			s.seen = v
+			clear(s.cursors[:])
+		}
+	})
+}
 
 // Join makes a user's sessions members of ch: they are told by joined, and get
 // every frame after from.

@@ -15,20 +15,28 @@ type wheel struct {
 	buckets [][]*Socket
 	every   time.Duration
 	next    int
+	spread  int
 	due     time.Time // of bucket next; zero before the first tick
 }
 
-// step is the time between two buckets.
-const step = 100 * time.Millisecond
+const (
+	// step is the time between two buckets.
+	step = 100 * time.Millisecond
+	// stall is how late a turn may be to be caught up. After a longer one, what
+	// the peers said meanwhile is yet to be read.
+	stall = time.Second
+)
 
 func newWheel(ping time.Duration) wheel {
 	n := max(int(ping/step), 1)
 	return wheel{buckets: make([][]*Socket, n), every: ping / time.Duration(n)}
 }
 
-// add puts k where it is pinged one full turn from now, or nearly.
+// add puts k where it is pinged half a turn to a full one from now: sockets
+// that came together, as in a storm, are not pinged together.
 func (w *wheel) add(k *Socket) {
-	b := (w.next + len(w.buckets) - 1) % len(w.buckets)
+	w.spread = (w.spread + 1) % (len(w.buckets)/2 + 1)
+	b := (w.next + len(w.buckets) - 1 - w.spread) % len(w.buckets)
 	k.bucket, k.slot = int16(b), int32(len(w.buckets[b]))
 	w.buckets[b] = append(w.buckets[b], k)
 }
@@ -59,8 +67,8 @@ func (s *shard) Tick(now time.Time) {
 		}
 	}
 	w := &s.wheel
-	if w.due.IsZero() {
-		w.due = now
+	if w.due.IsZero() || now.Sub(w.due) > stall {
+		w.due = now // nobody is dead because we were
 	}
 	for !now.Before(w.due) {
 		bucket := w.buckets[w.next]
@@ -84,6 +92,9 @@ func (s *shard) heartbeat(k *Socket) {
 	if k.state >= closing {
 		return
 	}
+	if k.busy {
+		k.heard = true // nobody listened: TCP itself must tell
+	}
 	if !k.heard && k.missed {
 		k.conn.Close(errDead)
 		return
@@ -91,6 +102,9 @@ func (s *shard) heartbeat(k *Socket) {
 	k.missed = !k.heard
 	k.heard = false
 	s.push(k, pingFrame)
+	if k.extra != nil && len(k.extra.behind) > 0 {
+		s.dropReached(k)
+	}
 	if k.state == running && k.pending <= s.e.cfg.Budget {
 		s.push(k, s.cursor(k))
 	}

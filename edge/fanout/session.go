@@ -24,18 +24,14 @@ func (s *shard) start(k *Socket, st *Start) {
 	for p := range s.pos {
 		x.lags = append(x.lags, lag{wire.LogID(p), st.At[p]})
 	}
+	// A channel with a position of its own is late until that is the log's: the
+	// client knows that it is done by `live`.
 	for ch, at := range st.Behind {
-		switch {
-		case at < st.At[ch.P]: // cut in the middle of its back frames
-			x.late = append(x.late, late{ch, at})
-		case at > st.At[ch.P]:
-			s.setBehind(k, ch, at)
-		}
+		x.late = append(x.late, late{ch, at})
 	}
 	for _, j := range st.Joined {
 		s.push(k, j.Packet)
 		if at, ok := st.Behind[j.Ch]; !ok || at < j.From {
-			delete(x.behind, j.Ch)
 			x.late = slices.DeleteFunc(x.late, func(l late) bool { return l.ch == j.Ch })
 			x.late = append(x.late, late{j.Ch, j.From})
 		}
@@ -50,8 +46,8 @@ func (s *shard) join(id wire.UserID, ch *cache.Channel, from wire.Seq, joined Pa
 		return
 	}
 	s.addMember(ch, u)
-	for _, k := range u.sockets {
-		s.push(k, joined[k.codec])
+	for _, k := range slices.Backward(u.sockets) { // one that is too slow leaves the list
+		s.reply(k, joined[k.codec])
 		s.begin(k, ch, from)
 	}
 }
@@ -64,14 +60,17 @@ func (s *shard) leave(id wire.UserID, ch *cache.Channel, left Packets) {
 	}
 	u.rooms = slices.DeleteFunc(u.rooms, func(c *cache.Channel) bool { return c == ch })
 	s.removeMember(ch, u)
-	for _, k := range u.sockets {
+	for _, k := range slices.Backward(u.sockets) {
 		s.end(k, ch)
-		s.push(k, left[k.codec])
+		s.reply(k, left[k.codec])
 	}
 }
 
 // begin makes ch late on k from a position.
 func (s *shard) begin(k *Socket, ch *cache.Channel, from wire.Seq) {
+	if k.state != running {
+		return
+	}
 	x := k.more()
 	delete(x.behind, ch)
 	x.late = append(x.late, late{ch, from})
@@ -83,6 +82,9 @@ func (s *shard) end(k *Socket, ch *cache.Channel) {
 	if x := k.extra; x != nil {
 		x.late = slices.DeleteFunc(x.late, func(l late) bool { return l.ch == ch })
 		delete(x.behind, ch)
+		if x.lagOf(ch.P) != nil {
+			s.queueCatchUp(k) // ch may have been all that its log waited for
+		}
 		k.settle()
 	}
 }
@@ -103,15 +105,16 @@ func (s *shard) subscribe(k *Socket, ch *cache.Channel, since *wire.Seq, reply f
 		return
 	}
 	from := s.pos[ch.P]
-	if since != nil {
-		from = *since
-	}
 	fresh := s.addTopic(k, ch)
-	s.reply(k, reply(from))
-	if fresh || since != nil {
-		s.end(k, ch)
-		s.begin(k, ch, from)
+	switch {
+	case since != nil:
+		from = *since
+	case !fresh:
+		from = k.positionOf(ch, from)
 	}
+	s.reply(k, reply(from))
+	s.end(k, ch)
+	s.begin(k, ch, from)
 }
 
 func (s *shard) unsubscribe(k *Socket, ch *cache.Channel) {
@@ -141,6 +144,8 @@ func (s *shard) signal(ch *cache.Channel, from wire.UserID, sig Packets) {
 		}
 	}
 	for _, k := range a.sockets {
-		give(k)
+		if k.user == nil || !k.user.hasRoom(ch) { // once per session
+			give(k)
+		}
 	}
 }

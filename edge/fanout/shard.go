@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -24,8 +25,11 @@ type shard struct {
 	e    *Engine
 	loop transport.Loop
 
-	mu   sync.Mutex
-	mail []mail // guarded by mu; unbounded: its senders are bounded by the link
+	mu    sync.Mutex
+	room  sync.Cond // mu's: there is room for batches again, or the loop has ended
+	mail  []mail    // guarded by mu
+	bytes int       // guarded by mu: of the frames in mail
+	ended bool      // guarded by mu: nobody handles mail any more
 
 	published []atomic.Uint64 // pos, for everybody to read
 
@@ -40,6 +44,7 @@ type shard struct {
 	dirty   []*Socket                           // have something to write
 	again   []*Socket                           // have more to catch up on, next turn
 	spare   []mail                              // the other half of the mailbox
+	lists   [][][]byte                          // of packets, for reuse
 	frames  []*cache.Frame                      // scratch of catching up
 	wheel   wheel
 	hellos  []greeted // oldest first: who has yet to say hello
@@ -54,6 +59,7 @@ func newShard(e *Engine, loop transport.Loop, at []wire.Seq) *shard {
 		waiting: map[wire.LogID]map[*Socket]struct{}{}, ahead: map[wire.LogID]map[*Socket]struct{}{},
 		wheel: newWheel(e.cfg.Ping),
 	}
+	s.room.L = &s.mu
 	s.setPositions(at)
 	return s
 }
@@ -79,14 +85,41 @@ func (s *shard) positions() []wire.Seq {
 	return out
 }
 
+// maxMail bounds the frames that wait for a shard, in bytes, but for one batch.
+// A shard that is that far behind makes the link's reader wait, so the core's
+// feed falls behind and goes on from a number: no frame piles up anywhere.
+const maxMail = 16 << 20
+
+// post sends mail. A batch waits while there is too much of them; functions
+// are small, and whoever sends them is bounded elsewhere.
 func (s *shard) post(m mail) {
 	s.mu.Lock()
-	s.mail = append(s.mail, m)
+	if m.batch != nil {
+		for s.bytes > maxMail && !s.ended {
+			s.room.Wait()
+		}
+		for _, f := range m.batch.Frames {
+			s.bytes += len(f.Bytes)
+		}
+	}
+	if !s.ended {
+		s.mail = append(s.mail, m)
+	}
 	first := len(s.mail) == 1
 	s.mu.Unlock()
 	if first {
 		s.loop.Wake()
 	}
+}
+
+// run serves the shard's sockets until ctx ends.
+func (s *shard) run(ctx context.Context) error {
+	err := s.loop.Run(ctx, s)
+	s.mu.Lock()
+	s.ended, s.mail = true, nil
+	s.room.Broadcast()
+	s.mu.Unlock()
+	return err
 }
 
 // Woken handles all the mail at hand, then writes once to each socket that got
@@ -95,6 +128,8 @@ func (s *shard) Woken() {
 	s.mu.Lock()
 	box := s.mail
 	s.mail = s.spare[:0]
+	s.bytes = 0
+	s.room.Broadcast()
 	s.mu.Unlock()
 	for i, m := range box {
 		if m.batch != nil {
@@ -132,6 +167,9 @@ func (s *shard) Data(c *transport.Conn, b []byte) error {
 }
 
 func (s *shard) message(k *Socket, op websocket.Op, payload []byte) error {
+	if k.state >= closing {
+		return nil // the last one closed it
+	}
 	switch op {
 	case websocket.OpPing:
 		s.reply(k, websocket.Pong(payload))
@@ -170,9 +208,8 @@ func (s *shard) adopt(k *Socket, c *transport.Conn) {
 // Writable goes on with what is pending, and with what was withheld.
 func (s *shard) Writable(c *transport.Conn) {
 	k := c.Data.(*Socket)
+	k.heard = true // it took what it was sent
 	s.flush(k)
-	s.catchUp(k)
-	s.flushDirty()
 }
 
 // Closed forgets a socket.

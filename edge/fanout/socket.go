@@ -55,6 +55,7 @@ type extra struct {
 	// sent, whatever the log's position says.
 	behind map[*cache.Channel]wire.Seq
 	again  bool // is in shard.again
+	full   bool // stopped for want of room, and goes on when there is some
 }
 
 // lag: the socket isn't live on log p; everything up to at was sent.
@@ -180,6 +181,21 @@ func (x *extra) lateOf(ch *cache.Channel) *late {
 		}
 	}
 	return nil
+}
+
+// positionOf is up to where k was sent ch, of a log that stands at pos.
+func (k *Socket) positionOf(ch *cache.Channel, pos wire.Seq) wire.Seq {
+	x := k.extra
+	if x == nil {
+		return pos
+	}
+	if l := x.lateOf(ch); l != nil {
+		return l.at
+	}
+	if l := x.lagOf(ch.P); l != nil {
+		pos = l.at
+	}
+	return max(pos, x.behind[ch])
 }
 
 // takes reports whether a live frame at seq of ch is to be sent: the socket is

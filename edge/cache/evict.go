@@ -1,0 +1,85 @@
+package cache
+
+// holdLocked counts a frame in.
+func (l *Log) holdLocked(ch *Channel, f *Frame) {
+	n := int64(f.size())
+	l.bytes.Add(n)
+	l.cache.bytes.Add(n)
+	l.frames++
+	l.held = append(l.held, entry{ch, f.Seq})
+}
+
+// releaseLocked counts a frame out. Its entry stays behind, stale.
+func (l *Log) releaseLocked(f *Frame) {
+	n := int64(f.size())
+	l.bytes.Add(-n)
+	l.cache.bytes.Add(-n)
+	l.frames--
+}
+
+// stale reports whether the frame of e is gone: a channel loses its oldest
+// frames only.
+func (e entry) stale() bool { return len(e.ch.frames) == 0 || e.ch.frames[0].Seq > e.seq }
+
+// compactLocked drops the entries of frames that are gone, once they are the
+// most: channels that come and go must not leave them behind.
+func (l *Log) compactLocked() {
+	if len(l.held)-l.head < 2*l.frames+1024 {
+		return
+	}
+	kept := make([]entry, 0, l.frames)
+	for _, e := range l.held[l.head:] {
+		if !e.stale() {
+			kept = append(kept, e)
+		}
+	}
+	l.held, l.head = kept, 0
+}
+
+// evictLocked drops this log's oldest frames while the whole cache is over its
+// budget and the log over its share.
+func (l *Log) evictLocked() {
+	c := l.cache
+	looks := len(l.held) - l.head // at most one at each entry
+	for ; looks > 0 && c.bytes.Load() > c.budget && l.bytes.Load() > c.share; looks-- {
+		e := l.held[l.head]
+		l.held[l.head] = entry{}
+		l.head++
+		switch {
+		case e.stale():
+		case e.ch.frames[0].Seq < e.seq:
+			// Older frames came after this one, by a fill: somebody reads them. To
+			// drop this one would drop them, too, so its turn comes after theirs.
+			l.held = append(l.held, e)
+		default:
+			e.ch.dropLocked(e.seq)
+		}
+	}
+	if l.head > 1024 && l.head > len(l.held)/2 {
+		n := copy(l.held, l.held[l.head:])
+		clear(l.held[n:])
+		l.held, l.head = l.held[:n], 0
+	}
+}
+
+// evict makes the logs that are over their share pay, the largest first, until
+// the cache is within its budget. A log within its share loses nothing to
+// others: else what is filled there could go before it is read, and be filled
+// again, for ever. It takes the logs' locks, one at a time.
+func (c *Cache) evict() {
+	for c.bytes.Load() > c.budget {
+		var worst *Log
+		most := c.share
+		for _, l := range c.logs {
+			if n := l.bytes.Load(); n > most {
+				worst, most = l, n
+			}
+		}
+		if worst == nil {
+			return // another goroutine is at it
+		}
+		worst.mu.Lock()
+		worst.evictLocked()
+		worst.mu.Unlock()
+	}
+}
