@@ -3,6 +3,7 @@ package console_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -78,9 +79,7 @@ func TestStateIsWhatGossipAndLinksTell(t *testing.T) {
 			"title": "", "lat": 0., "lon": 0., "sockets": 0., "sockets_limit": 0., "frames_per_s": 0., "delivered_per_s": 0.,
 			"lag_ms": 0., "load": 0., "relay_logs": 0., "rtt_ms": 0., "version": "", "uptime_s": 0.,
 		}
-		for k, v := range fields {
-			all[k] = v
-		}
+		maps.Copy(all, fields)
 		return all
 	}
 	want := object{

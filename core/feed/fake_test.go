@@ -239,6 +239,11 @@ func TestWatermarksEachSecond(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- f.Run(ctx) }()
 		time.Sleep(time.Millisecond)
+		for p, r := range readers {
+			if got, err := r.Read(nil, 10, 1000); err != nil || len(got) > 0 {
+				t.Errorf("log %d at first: %+v, %v; want nothing", p, got, err)
+			}
+		}
 		for second := range 5 {
 			time.Sleep(time.Second)
 			for p, r := range readers {

@@ -46,7 +46,13 @@ func (f *Feed) answer(ctx context.Context, q *wire.Query) (*wire.Answer, error) 
 		return f.history(ctx, q)
 	case wire.QPublish:
 		return f.publish(ctx, q)
+	default:
+		return f.read(q)
 	}
+}
+
+// read answers from one snapshot of the view.
+func (f *Feed) read(q *wire.Query) (*wire.Answer, error) {
 	a := &wire.Answer{Epoch: f.Epoch()}
 	err := f.cfg.View.Read(func(r *directory.Reader) error {
 		a.V = r.Applied()
@@ -61,8 +67,9 @@ func (f *Feed) answer(ctx context.Context, q *wire.Query) (*wire.Answer, error) 
 			return f.members(r, q, a)
 		case wire.QGet:
 			return get(r, q, a)
+		default:
+			return fmt.Errorf("%w: a query %q", errBad, q.T)
 		}
-		return fmt.Errorf("%w: a query %q", errBad, q.T)
 	})
 	return a, err
 }

@@ -91,6 +91,7 @@ func (s *shard) catchUpLate(k *Socket) (more bool) {
 			more = true
 			i++
 			continue
+		case cache.Complete, cache.Partial:
 		}
 		for _, f := range frames {
 			s.push(k, f.Packet(k.codec, true))
@@ -206,6 +207,7 @@ func (s *shard) catchUpLog(k *Socket, l *lag) progress {
 				s.setBehind(k, ch, lost)
 				from = lost
 				continue
+			case cache.Complete:
 			}
 			return
 		}

@@ -94,17 +94,17 @@ func listen(nc net.Conn, codec wire.Codec, last wire.Seq) error {
 // On epoll and real sockets, over several shards: everybody gets every frame
 // once and in order, those included that read only when all was sent.
 func TestEpollDeliversToQuickAndSlow(t *testing.T) {
-	const frames = 200
+	const frames = 300
 	loops := make([]transport.Loop, 2)
 	for i := range loops {
-		l, err := transport.NewEpoll(transport.Config{SendBuffer: 16 << 10})
+		l, err := transport.NewEpoll(transport.Config{SendBuffer: 64 << 10})
 		if err != nil {
 			t.Fatal(err)
 		}
 		loops[i] = l
 	}
 	h := &hello{started: make(chan struct{}, 100), at: make([]wire.Seq, rigLogs)}
-	r := newRig(t, rigConfig{Config: Config{Budget: 16 << 10}, loops: loops})
+	r := newRig(t, rigConfig{Config: Config{Budget: 64 << 10}, loops: loops})
 	for _, s := range r.e.shards { // nobody has connected yet
 		s.e.cfg.Sessions = h
 	}
@@ -120,9 +120,6 @@ func TestEpollDeliversToQuickAndSlow(t *testing.T) {
 	release := make(chan struct{})
 	for i := range 8 {
 		ours, theirs := tcpPair(t)
-		if err := theirs.(*net.TCPConn).SetReadBuffer(16 << 10); err != nil {
-			t.Fatal(err)
-		}
 		codec := wire.Codec(i % int(wire.Codecs))
 		if err := r.e.Attach(ours, nil, codec, wire.UserID(fmt.Sprint("u", i/2))); err != nil {
 			t.Fatal(err)

@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"selvedge/edge/cache"
@@ -72,8 +73,8 @@ func (s *shard) Tick(now time.Time) {
 	}
 	for !now.Before(w.due) {
 		bucket := w.buckets[w.next]
-		for i := len(bucket) - 1; i >= 0; i-- { // a socket that goes moves the last to its place
-			s.heartbeat(bucket[i])
+		for _, k := range slices.Backward(bucket) { // a socket that goes moves the last to its place
+			s.heartbeat(k)
 		}
 		w.next = (w.next + 1) % len(w.buckets)
 		w.due = w.due.Add(w.every)

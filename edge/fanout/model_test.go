@@ -3,6 +3,7 @@ package fanout
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -144,7 +145,7 @@ func (rd *reader) come() {
 		st.Topics = append(st.Topics, rd.held[name])
 	}
 	st.Behind = map[*cache.Channel]wire.Seq{}
-	for _, ch := range append(st.Rooms[:len(st.Rooms):len(st.Rooms)], st.Topics...) {
+	for _, ch := range append(slices.Clip(st.Rooms), st.Topics...) {
 		if b, ok := cur.Behind[ch.Name]; ok {
 			st.Behind[ch] = b
 		}
@@ -349,7 +350,7 @@ func (w *world) trim() {
 func (w *world) step() {
 	rd := w.readers[w.rnd.IntN(len(w.readers))]
 	rd.mind()
-	any := append(w.rooms[:len(w.rooms):len(w.rooms)], w.topics...)
+	any := append(slices.Clip(w.rooms), w.topics...)
 	switch n := w.rnd.IntN(100); {
 	case n < 30:
 		name := any[w.rnd.IntN(len(any))]
@@ -386,19 +387,21 @@ func (w *world) step() {
 
 // settle lets everything come, and checks that it did.
 func (w *world) settle() {
-	for _, rd := range w.readers {
-		if rd.mind(); rd.c == nil {
-			rd.come()
-		}
-		rd.listen(true)
-	}
-	for len(w.pending) > 0 {
-		w.marker()
-	}
 	for p := range w.logs {
 		w.bring(wire.LogID(p), w.logs[p].end)
 	}
-	pass(5 * time.Second)
+	for range 2 { // some may be on their way out
+		for _, rd := range w.readers {
+			if rd.mind(); rd.c == nil {
+				rd.come()
+			}
+			rd.listen(true)
+		}
+		for len(w.pending) > 0 {
+			w.marker()
+		}
+		pass(5 * time.Second)
+	}
 	for _, rd := range w.readers {
 		for name, seen := range rd.seen {
 			l := &w.logs[wire.LogOf(name, rigLogs)]

@@ -20,12 +20,11 @@ const rigLogs = 2
 // rig is an engine with a real cache, logs that hold the truth, and a filler
 // that answers from it.
 type rig struct {
-	t      testing.TB
-	e      *Engine
-	cache  *cache.Cache
-	logs   [rigLogs]trueLog
-	stop   func()
-	nextID int
+	t     testing.TB
+	e     *Engine
+	cache *cache.Cache
+	logs  [rigLogs]trueLog
+	stop  func()
 
 	mu       sync.Mutex
 	asked    []string // fills asked for, "channel after"

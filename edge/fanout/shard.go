@@ -188,13 +188,11 @@ func (s *shard) message(k *Socket, op websocket.Op, payload []byte) error {
 
 // protocolError closes with the code that the parser's error carries.
 func (s *shard) protocolError(k *Socket, err error) {
-	code := wire.CloseProtocol
-	var pe *websocket.Error
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*websocket.Error](err); ok {
 		s.closeSocket(k, pe.Code, pe.Reason)
 		return
 	}
-	s.closeSocket(k, code, err.Error())
+	s.closeSocket(k, wire.CloseProtocol, err.Error())
 }
 
 // adopt takes a new connection's socket in.

@@ -2,7 +2,6 @@ package node_test
 
 import (
 	"bytes"
-	"context"
 	"net"
 	"net/netip"
 	"os"
@@ -10,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/alecthomas/kong"
 
 	"selvedge/internal/config"
 	"selvedge/internal/identity"
@@ -119,16 +116,11 @@ func TestKeysThatDontFitAreBadUsage(t *testing.T) {
 		var grammar struct {
 			Start startCommand `cmd:""`
 		}
-		parser, err := kong.New(&grammar)
-		if err != nil {
-			t.Fatal(err)
-		}
-		parsed, err := parser.Parse(append([]string{"start"}, c.args...))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err = parsed.Run(); err == nil || !strings.Contains(err.Error(), c.want) || config.Status(err) != config.StatusUsage {
-			t.Errorf("%s: %v, status %d", name, err, config.Status(err))
+		var said bytes.Buffer
+		stdio := config.IO{Stdin: strings.NewReader(""), Stdout: &said, Stderr: &said}
+		status := config.Main(t.Context(), append([]string{"start"}, c.args...), stdio, &grammar)
+		if status != config.StatusUsage || !strings.Contains(said.String(), c.want) || strings.Count(said.String(), "\n") != 1 {
+			t.Errorf("%s: status %d, %q; want %d and one line with %q", name, status, said.String(), config.StatusUsage, c.want)
 		}
 	}
 }
@@ -157,17 +149,17 @@ func TestReachable(t *testing.T) {
 			t.Errorf("%s with %q is reached at %s, %v; want %s", c.bound, c.host, got, err, c.want)
 		}
 	}
-	for _, any := range []string{"0.0.0.0:7401", "[::]:7401"} {
-		got, err := new(node.Flags).Reachable(at(any))
+	for _, bound := range []string{"0.0.0.0:7401", "[::]:7401"} {
+		got, err := new(node.Flags).Reachable(at(bound))
 		if err != nil { // a machine with loopback only
 			if !strings.Contains(err.Error(), "--advertise-host") {
-				t.Errorf("%s: %v", any, err)
+				t.Errorf("%s: %v", bound, err)
 			}
 			continue
 		}
 		ip, err := netip.ParseAddrPort(got)
 		if err != nil || ip.Port() != 7401 || ip.Addr().IsLoopback() || ip.Addr().IsUnspecified() {
-			t.Errorf("%s is reached at %s, %v", any, got, err)
+			t.Errorf("%s is reached at %s, %v", bound, got, err)
 		}
 	}
 }
@@ -193,5 +185,3 @@ func TestNodeName(t *testing.T) {
 		t.Errorf("name %q on host %q", got, host)
 	}
 }
-
-var _ = context.Background
