@@ -53,6 +53,9 @@ func (f *follower) Linked(epoch string, logs int, ends []wire.Seq) ([]wire.Seq, 
 	case logs != f.w.cache.Logs():
 		return nil, fmt.Errorf("the cluster has %d logs, this edge has known it with %d: restart the edge", logs, f.w.cache.Logs())
 	case epoch == f.epoch:
+		if err := f.behind(ends); err != nil {
+			return nil, err
+		}
 		f.n.linkUp()
 		return append(f.w.cache.Positions(), f.w.sessions.Position()), nil
 	default:
@@ -70,6 +73,18 @@ func (f *follower) Linked(epoch string, logs int, ends []wire.Seq) ([]wire.Seq, 
 	f.w.sessions.State(nil, state)
 	f.n.linkUp()
 	return slices.Clone(ends), nil
+}
+
+// behind reports that the core's logs end before what we have received of them,
+// in the same epoch: their tail was lost, and nobody said so. To go on would
+// be to take its new frames for old ones, in silence.
+func (f *follower) behind(ends []wire.Seq) error {
+	for i, pos := range append(f.w.cache.Positions(), f.w.sessions.Position()) {
+		if ends[i] < pos {
+			return fmt.Errorf("log %d of the core ends at %d, this edge has seen it at %d: the core's data folder was restored from an older copy, or lost a part: stop the core, remove epoch.json from the folder, and start it again (a new epoch)", i, ends[i], pos)
+		}
+	}
+	return nil
 }
 
 func (f *follower) start(at []wire.Seq) {

@@ -38,6 +38,12 @@ func TestWhereALinkGoesOn(t *testing.T) {
 	if got := linked(t, f, "e1", 30, 30, 30); !slices.Equal(got, []wire.Seq{15, 20, 9}) {
 		t.Errorf("the next link follows from %v, want 15 20 9", got)
 	}
+	// A restored copy that kept its epoch would pass new frames off as old ones.
+	for _, ends := range [][]wire.Seq{{14, 20, 9}, {15, 19, 9}, {15, 20, 8}} {
+		if _, err := f.Linked("e1", 2, ends); err == nil || !strings.Contains(err.Error(), "epoch.json") {
+			t.Errorf("logs that end at %v, before what was seen of them: %v", ends, err)
+		}
+	}
 	if got := linked(t, f, "e2", 3, 4, 5); !slices.Equal(got, []wire.Seq{3, 4, 5}) {
 		t.Errorf("another epoch is followed from %v", got)
 	}

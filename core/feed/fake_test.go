@@ -213,6 +213,23 @@ func TestNotReadyBeforeTheEnd(t *testing.T) {
 	})
 }
 
+// What the log has beyond the tail will come of the tail: read twice, it would
+// be sent twice.
+func TestReadEndsWhereTheTailDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &fakeLog{}
+		f := faked(t, l, 20)
+		all := l.frames
+		l.frames = all[:12]
+		runFor(t, f, time.Millisecond)
+		l.frames = all
+		records, upto, _, err := f.Read(t.Context(), 0, 0, func([2]wire.Key) bool { return true })
+		if err != nil || upto != 12 || len(records) != 12 {
+			t.Errorf("read %d records up to %d, %v; the tail ends at 12", len(records), upto, err)
+		}
+	})
+}
+
 // A record that can't be read is left out, and holds up nothing.
 func TestUnreadableFrameIsLeftOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

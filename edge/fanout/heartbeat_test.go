@@ -77,6 +77,9 @@ func TestCursorMessages(t *testing.T) {
 		for _, c := range []*peer{ann, lags, late} {
 			want(c, "cursor map[0:7 1:0] v6")
 		}
+		r.e.Seen(8) // while every log stands still
+		pass(1100 * time.Millisecond)
+		want(ann, "cursor map[0:7 1:0] v8")
 		// Another epoch begins with its own numbers.
 		r.e.Restart([]wire.Seq{3, 4}, "epoch")
 		r.e.Seen(1)

@@ -38,6 +38,12 @@ func TestRepeatedBatchIsNotHandedOn(t *testing.T) {
 		r.logs[0].sent = 0
 		r.bring(0, 2)
 		ann.expect(frames(a.Name, 1, 2)...)
+		f := &cache.Frame{Frame: r.logs[0].frames[0], Channel: a}
+		r.e.Publish(&Batch{P: 0, Frames: []*cache.Frame{f}, Upto: 1})
+		ann.expect()
+		if at := ann.sock.Positions()[0]; at != 2 {
+			t.Errorf("the shard went back to %d", at)
+		}
 	})
 }
 

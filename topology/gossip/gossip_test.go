@@ -186,6 +186,31 @@ func TestSeedComesLateAndAgain(t *testing.T) {
 	}
 }
 
+// The only seed of two nodes says goodbye and comes back, as a core does that is
+// restarted: it answers while it is leaving, which must not count as found.
+func TestTheOnlySeedLeavesAndComesBack(t *testing.T) {
+	addr := freeAddr(t)
+	a := start(t, Config{Self: node("a"), Bind: addr})
+	b := start(t, Config{Self: node("b"), Seeds: []string{addr}, Timing: quick})
+	c := start(t, Config{Self: node("c"), Seeds: []string{addr}, Timing: quick})
+	for range 3 {
+		for _, g := range []*Gossip{b, c} {
+			await(t, g, "all are there", 10*time.Second, has("a", "b", "c"))
+		}
+		if err := a.Leave(time.Second); err != nil {
+			t.Fatal(err)
+		}
+		// It still answers here, as a node does that is shutting down.
+		await(t, b, "a is gone for b", 5*time.Second, has("b", "c"))
+		await(t, c, "a is gone for c", 5*time.Second, has("b", "c"))
+		b.joiner.awaitRounds(t, 1)
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+		a = start(t, Config{Self: node("a"), Bind: addr})
+	}
+}
+
 func TestWrongKey(t *testing.T) {
 	a := start(t, Config{Self: node("a")})
 	failed := make(chan error, 100)

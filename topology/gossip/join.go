@@ -100,10 +100,12 @@ func (j *joiner) round(ctx context.Context) bool {
 			if j.g.members.has(addr) && (!conflicted || addr.String() == j.g.addr) {
 				continue
 			}
-			if err := j.joinOne(ctx, addr); err != nil {
+			err := j.joinOne(ctx, addr)
+			if err != nil {
 				failures = append(failures, err)
-				complete = false
 			}
+			// A seed may answer while it is leaving, and be no live node after that.
+			complete = complete && err == nil && j.g.members.has(addr)
 		}
 	}
 	if ctx.Err() != nil {

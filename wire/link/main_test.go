@@ -10,7 +10,7 @@ import (
 func TestMain(m *testing.M) {
 	// Each check of the model makes many links; -rapid.checks on the command
 	// line says otherwise.
-	if err := flag.Set("rapid.checks", "12"); err != nil {
+	if err := flag.Set("rapid.checks", "8"); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)
