@@ -69,12 +69,17 @@ func (c *Command) config(stdio *config.IO) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
+	name = keys.Identity.Name()
+	seeds, err := c.Seeds()
+	if err != nil {
+		return Config{}, err
+	}
 	apiKeys, err := c.apiKeys()
 	if err != nil {
 		return Config{}, err
 	}
 	return Config{
-		Name: name, Region: place, Zone: c.Zone, Keys: keys, APIKeys: apiKeys, Seeds: c.Join,
+		Name: name, Region: place, Zone: c.Zone, Keys: keys, APIKeys: apiKeys, Seeds: seeds,
 		Build: config.ReadBuild(), Logger: logger.With("node", name),
 		APIAddr: c.APIAddr, LinkAddr: c.LinkAddr, GossipAddr: c.GossipAddr, AdminAddr: c.AdminAddr, Reachable: c.Reachable,
 		Log: corelog.Config{

@@ -78,6 +78,11 @@ func (c *Command) config(stdio *config.IO) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
+	name = keys.Identity.Name()
+	seeds, err := c.Seeds()
+	if err != nil {
+		return Config{}, err
+	}
 	tokens, err := c.tokens()
 	if err != nil {
 		return Config{}, err
@@ -87,7 +92,7 @@ func (c *Command) config(stdio *config.IO) (Config, error) {
 		origins = []string{"*"}
 	}
 	return Config{
-		Name: name, Region: place, Zone: c.Zone, Keys: keys, Tokens: tokens, Seeds: c.Join,
+		Name: name, Region: place, Zone: c.Zone, Keys: keys, Tokens: tokens, Seeds: seeds,
 		Build: config.ReadBuild(), Logger: logger.With("node", name),
 		PublicAddr: c.PublicAddr, LinkAddr: c.LinkAddr, GossipAddr: c.GossipAddr, AdminAddr: c.AdminAddr,
 		AdvertiseURL: c.AdvertiseURL, Reachable: c.Reachable,

@@ -47,7 +47,7 @@ type Keys struct {
 }
 
 // Keys loads the node's keys: the development ones with Dev, else all files
-// must be given.
+// must be given. Real keys name the node: their identity's name is its name.
 func (f *Flags) Keys(role, name string) (Keys, error) {
 	if f.Dev {
 		if f.Cert != "" || f.Key != "" || f.CA != "" || f.GossipKey != "" {
@@ -71,11 +71,24 @@ func (f *Flags) Keys(role, name string) (Keys, error) {
 	if err != nil {
 		return Keys{}, err
 	}
+	if f.Name != "" && id.Name() != f.Name {
+		return Keys{}, fmt.Errorf("certificate %s is for node %q, --name is %q: leave --name out, or use that node's own certificate", f.Cert, id.Name(), f.Name)
+	}
 	if id.Role() != role {
-		return Keys{}, fmt.Errorf("certificate %s is for role %q, this node is a %s: make one with 'selvedge cert node --role %s'", f.Cert, id.Role(), role, role)
+		return Keys{}, fmt.Errorf("certificate %s is for role %q, this node has the role %q: make one with 'selvedge cert node --role %s'", f.Cert, id.Role(), role, role)
 	}
 	key, err := identity.LoadGossipKey(f.GossipKey)
 	return Keys{id, key}, err
+}
+
+// Seeds are the addresses of Join, which must be complete.
+func (f *Flags) Seeds() ([]string, error) {
+	for _, s := range f.Join {
+		if host, port, err := net.SplitHostPort(s); err != nil || host == "" || port == "" {
+			return nil, config.Usagef("--join %q: use HOST:PORT, the gossip address of a node, such as 127.0.0.1:7402", s)
+		}
+	}
+	return f.Join, nil
 }
 
 // Listen is an address to bind, by the flag that sets it.

@@ -81,9 +81,23 @@ func TestKeysFromFiles(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), f.Cert) || !strings.Contains(err.Error(), `role "core"`) || !strings.Contains(err.Error(), "--role edge") {
 		t.Errorf("a core's certificate at an edge: %v", err)
 	}
+	f.Name = "n2"
+	if _, err := f.Keys(identity.RoleCore, "n2"); err == nil || !strings.Contains(err.Error(), `"n1"`) || !strings.Contains(err.Error(), `"n2"`) {
+		t.Errorf("another node's certificate: %v", err)
+	}
+	f.Name = "n1"
 	f.GossipKey = f.Cert
 	if _, err := f.Keys(identity.RoleCore, "n1"); err == nil || !strings.Contains(err.Error(), f.Cert) {
 		t.Errorf("a gossip key that is none: %v", err)
+	}
+}
+
+func TestSeedsAreComplete(t *testing.T) {
+	for join, ok := range map[string]bool{"127.0.0.1:7402": true, "core.internal:7402": true, "127.0.0.1": false, ":7402": false, "core:": false} {
+		seeds, err := (&node.Flags{Join: []string{join}}).Seeds()
+		if (err == nil) != ok || ok && len(seeds) != 1 {
+			t.Errorf("--join %q: %v %v", join, seeds, err)
+		}
 	}
 }
 
