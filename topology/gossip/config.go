@@ -90,7 +90,8 @@ type Events struct {
 // which is 2.5 to 3.5 s for 2 to 16 nodes. When somebody probes it is chance: of 16
 // nodes one crash in some 200 takes more than 5 s. memberlist's own defaults take 6
 // to 10 s or, between regions, a minute. A node that merely stalls has all of the
-// suspicion to deny it: stalls of 1 s are safe, TestStallIsNoCrash says.
+// suspicion to deny it: a stall of 1 s is hardly ever taken for a death, and if so
+// for a moment (TestStallIsNoCrash).
 type Timing struct {
 	// Probe is how often this node probes another one, and how long it waits for
 	// the answer, by a detour over other nodes too. It must be more than the longest
