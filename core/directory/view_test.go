@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -144,8 +145,14 @@ func TestAKilledViewIsAPrefix(t *testing.T) {
 	if err := view.Apply(records); err != nil {
 		t.Fatal(err)
 	}
-	// What the disk shows while the store works is what a kill leaves.
-	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
+	// What the disk shows while the store works is what a kill leaves. A file
+	// that the store replaces while it is being copied means: look again.
+	err := os.CopyFS(killed, os.DirFS(dir))
+	for tries := 0; errors.Is(err, fs.ErrNotExist) && tries < 100; tries++ {
+		killed = t.TempDir()
+		err = os.CopyFS(killed, os.DirFS(dir))
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	again := open(t, killed, "e")
