@@ -52,8 +52,8 @@ func serve(t testing.TB, src link.Source, pc net.PacketConn) *server {
 	s.Server, err = link.Listen(pc, link.ServerConfig{
 		TLS: node(t, identity.RoleCore, "core").ServerTLS(), Source: src,
 		Events: link.ServerEvents{
-			Down:    func(_, _ string, err error) { s.down <- err },
-			Refused: func(_ net.Addr, err error) { s.bad <- err },
+			Down:    func(_, _ string, err error) { report(s.down, err) },
+			Refused: func(_ net.Addr, err error) { report(s.bad, err) },
 		},
 	})
 	if err != nil {
@@ -71,6 +71,14 @@ func serve(t testing.TB, src link.Source, pc net.PacketConn) *server {
 	})
 	t.Cleanup(s.stop)
 	return s
+}
+
+// report keeps the first errors: events must not block, and few tests read them.
+func report(to chan<- error, err error) {
+	select {
+	case to <- err:
+	default:
+	}
 }
 
 // event is one call of a Receiver.
