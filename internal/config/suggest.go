@@ -4,13 +4,15 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"selvedge/internal/spelling"
 )
 
 // suggest names the known key that is nearest to an unknown one.
 func (p *parser) suggest(key string) string {
 	best, distance := "", 3
 	for _, known := range append(slices.Sorted(maps.Keys(p.commands)), p.keys...) {
-		if d := edits(clip(key), known, distance); d < distance {
+		if d := spelling.Distance(clip(key), known, distance); d < distance {
 			best, distance = known, d
 		}
 	}
@@ -25,28 +27,4 @@ func (p *parser) suggest(key string) string {
 		}
 	}
 	return "see 'selvedge config print' for every key"
-}
-
-// edits is the Levenshtein distance of a and b, or limit if it is at least that.
-func edits(a, b string, limit int) int {
-	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
-		return limit
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return min(row[len(b)], limit)
 }

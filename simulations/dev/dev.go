@@ -21,6 +21,7 @@ import (
 	"selvedge/internal/identity"
 	"selvedge/internal/node"
 	"selvedge/simulations/delay"
+	"selvedge/simulations/fleet"
 	"selvedge/topology/region"
 )
 
@@ -147,12 +148,12 @@ func startEdge(ctx context.Context, g *errgroup.Group, cfg Config, p *place) err
 
 // awaitReady waits until the core and every edge are fit for traffic.
 func awaitReady(ctx context.Context, places []place) error {
-	urls := []string{"http://" + addr(corePort) + "/readyz"}
+	urls := []string{"http://" + addr(corePort)}
 	for i := range places {
-		urls = append(urls, places[i].url()+"/readyz")
+		urls = append(urls, places[i].url())
 	}
 	for _, url := range urls {
-		for !ready(ctx, url) {
+		for !fleet.Ready(ctx, url) {
 			select {
 			case <-ctx.Done():
 				if errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -164,19 +165,6 @@ func awaitReady(ctx context.Context, places []place) error {
 		}
 	}
 	return nil
-}
-
-func ready(ctx context.Context, url string) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return false
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return false
-	}
-	_ = res.Body.Close()
-	return res.StatusCode == http.StatusOK
 }
 
 // announce prints where everything is.

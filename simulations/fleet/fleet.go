@@ -120,7 +120,7 @@ func (f *Fleet) start(ctx context.Context, args []string, role, name, front stri
 func (n *Node) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
-	for !isReady(ctx, n.URL+"/readyz") {
+	for !Ready(ctx, n.URL) {
 		select {
 		case <-n.done:
 			return fmt.Errorf("%s ended at its start: %w: %s", n.Name, n.err, n.log)
@@ -132,8 +132,9 @@ func (n *Node) await(ctx context.Context) error {
 	return nil
 }
 
-func isReady(ctx context.Context, url string) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+// Ready reports whether the node at a base URL is fit for traffic.
+func Ready(ctx context.Context, url string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", nil)
 	if err != nil {
 		return false
 	}

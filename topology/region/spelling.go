@@ -4,7 +4,12 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"selvedge/internal/spelling"
 )
+
+// tooFar is a distance at which no name is a guess any more.
+const tooFar = 4
 
 // nearestSpellings returns up to three names that someone who typed name may have
 // meant, the likeliest first.
@@ -15,7 +20,7 @@ func nearestSpellings(name string, regions []Region) []string {
 	}
 	var guesses []guess
 	for _, r := range regions {
-		g := guess{r.Name, editDistance(name, r.Name)}
+		g := guess{r.Name, spelling.Distance(name, r.Name, tooFar)}
 		// A name cut short, or one with something around it, is a guess too.
 		if len(name) >= 4 && (strings.Contains(r.Name, name) || strings.Contains(name, r.Name)) {
 			g.edits = min(g.edits, 2)
@@ -32,26 +37,4 @@ func nearestSpellings(name string, regions []Region) []string {
 		out = append(out, g.name)
 	}
 	return out
-}
-
-// editDistance counts the bytes to insert, delete or replace to make b of a
-// (Levenshtein, 1966).
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1) // distances of a's prefix so far to each prefix of b
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

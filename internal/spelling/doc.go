@@ -1,0 +1,2 @@
+// Package spelling tells how far a word is from one that was meant.
+package spelling
