@@ -125,7 +125,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		<-ctx.Done()
 		n.ready.Unmet("drain", "stopping")
 		if err := n.gossip.Leave(leaveTimeout); err != nil {
-			cfg.Logger.Warn("left without a goodbye", "err", err) // the others find out
+			cfg.Logger.Info("left without a goodbye", "err", err) // the others find out
 		}
 		return nil
 	})
@@ -197,6 +197,10 @@ func (n *coreNode) linkEvents() link.ServerEvents {
 	return link.ServerEvents{
 		Up: func(node, region string) { log.Info("link up", "edge", node, "region", region) },
 		Down: func(node, region string, err error) {
+			if err == nil {
+				log.Info("link closed", "edge", node, "region", region)
+				return
+			}
 			log.Warn("link down", "edge", node, "region", region, "err", err)
 		},
 		Refused:    func(addr net.Addr, err error) { log.Warn("link refused", "addr", addr.String(), "err", err) },

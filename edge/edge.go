@@ -150,7 +150,7 @@ func (n *edgeNode) serve(ctx context.Context, ln net.Listener) error {
 func (n *edgeNode) goodbye() {
 	n.ready.Unmet("drain", "stopping")
 	if err := n.gossip.Leave(leaveTimeout); err != nil {
-		n.cfg.Logger.Warn("left without a goodbye", "err", err)
+		n.cfg.Logger.Info("left without a goodbye", "err", err) // the others find out
 	}
 	w := n.world.Load()
 	if w == nil {

@@ -66,18 +66,24 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := startCore(ctx, g, cfg, demo); err != nil {
 		return err
 	}
-	for i := range places {
-		if err := startEdge(ctx, g, cfg, &places[i]); err != nil {
-			return err
-		}
-	}
 	g.Go(func() error {
-		ctx, cancel := context.WithTimeout(ctx, readyTime)
+		wait, cancel := context.WithTimeout(ctx, readyTime)
 		defer cancel()
-		if err := awaitReady(ctx, places); err != nil {
+		// Edges that come first would do as well, but complain of a missing core.
+		if err := awaitReady(wait, "http://"+addr(corePort)); err != nil {
 			return err
 		}
-		if err := seed(ctx); err != nil {
+		var urls []string
+		for i := range places {
+			if err := startEdge(ctx, g, cfg, &places[i]); err != nil {
+				return err
+			}
+			urls = append(urls, places[i].url())
+		}
+		if err := awaitReady(wait, urls...); err != nil {
+			return err
+		}
+		if err := seed(wait); err != nil {
 			return err
 		}
 		return announce(cfg, places)
@@ -146,12 +152,8 @@ func startEdge(ctx context.Context, g *errgroup.Group, cfg Config, p *place) err
 	return nil
 }
 
-// awaitReady waits until the core and every edge are fit for traffic.
-func awaitReady(ctx context.Context, places []place) error {
-	urls := []string{"http://" + addr(corePort)}
-	for i := range places {
-		urls = append(urls, places[i].url())
-	}
+// awaitReady waits until every node is fit for traffic.
+func awaitReady(ctx context.Context, urls ...string) error {
 	for _, url := range urls {
 		for !fleet.Ready(ctx, url) {
 			select {
