@@ -246,6 +246,9 @@ func (n *edgeNode) linkUp() {
 }
 
 func (n *edgeNode) linkDown(err error) {
+	if n.draining.Load() {
+		return // it is we who go
+	}
 	n.cfg.Logger.Warn("link lost", "err", err)
 }
 

@@ -100,7 +100,11 @@ func (u *Upstream) Run(ctx context.Context) error {
 			return nil
 		}
 		if text := err.Error(); text != told {
-			u.cfg.Logger.Warn("no upstream", "err", err)
+			level := slog.LevelWarn
+			if errors.Is(err, errNoCore) {
+				level = slog.LevelInfo // as at every start: gossip takes a moment
+			}
+			u.cfg.Logger.Log(ctx, level, "no upstream", "err", err)
 			told = text
 		}
 		t := time.NewTimer(backoff/2 + rand.N(backoff/2))
