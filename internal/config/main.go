@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -42,20 +43,11 @@ func Main(ctx context.Context, args []string, stdio IO, cli any, opts ...kong.Op
 		// after that is not looked at any more.
 		kong.Exit(func(int) { exited = true }),
 	}, opts...)
-	parser, err := kong.New(cli, opts...)
-	if err != nil {
-		complain(stdio.Stderr, err)
-		return StatusFailed
+	run, status := parse(args, stdio, cli, opts, &exited)
+	if run == nil {
+		return status
 	}
-	parsed, err := parser.Parse(args)
-	switch {
-	case exited:
-		return StatusDone
-	case err != nil:
-		complain(stdio.Stderr, explain(err))
-		return StatusUsage
-	}
-	if err := parsed.Run(); err != nil {
+	if err := run(ctx); err != nil {
 		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 			err = errors.New("interrupted")
 		}
@@ -66,6 +58,37 @@ func Main(ctx context.Context, args []string, stdio IO, cli any, opts ...kong.Op
 		return StatusFailed
 	}
 	return StatusDone
+}
+
+// runner is what most commands are.
+type runner interface {
+	Run(ctx context.Context, stdio *IO) error
+}
+
+// parse reads args into cli. run is the command that was chosen; nil if there
+// is none, and then status is the exit status. What a runner's run keeps is the
+// runner: a node that serves for months needs no parser, which is as much
+// memory as a thousand idle sockets.
+func parse(args []string, stdio IO, cli any, opts []kong.Option, exited *bool) (run func(context.Context) error, status int) {
+	parser, err := kong.New(cli, opts...)
+	if err != nil {
+		complain(stdio.Stderr, err)
+		return nil, StatusFailed
+	}
+	parsed, err := parser.Parse(args)
+	switch {
+	case *exited:
+		return nil, StatusDone
+	case err != nil:
+		complain(stdio.Stderr, explain(err))
+		return nil, StatusUsage
+	}
+	if node := parsed.Selected(); node != nil && node.Target.CanAddr() {
+		if r, ok := reflect.TypeAssert[runner](node.Target.Addr()); ok {
+			return func(ctx context.Context) error { return r.Run(ctx, &stdio) }, StatusDone
+		}
+	}
+	return func(context.Context) error { return parsed.Run() }, StatusDone
 }
 
 // Usagef is an error of a command's Run that ends the binary with StatusUsage:

@@ -37,30 +37,41 @@ type maps struct {
 	older   table    // 2025, more regions
 }
 
-// table holds round-trip times in ms by pairs of Azure display names.
-type table map[[2]string]float64
+// table holds round-trip times between regions of Azure, by display name.
+type table struct {
+	index map[string]int
+	ms    [][]float64 // from, to; zero where there is no figure
+}
+
+// newTable is an empty table of some regions.
+func newTable(names []string) table {
+	t := table{index: map[string]int{}, ms: make([][]float64, len(names))}
+	for i, name := range names {
+		t.index[name] = i
+		t.ms[i] = make([]float64, len(names))
+	}
+	return t
+}
 
 func (t table) between(a, b string) (time.Duration, bool) {
-	x, okX := t[[2]string{a, b}]
-	y, okY := t[[2]string{b, a}]
-	switch {
-	case okX && okY:
-		x = (x + y) / 2
-	case okY:
-		x = y
-	case !okX:
+	i, okA := t.index[a]
+	j, okB := t.index[b]
+	if !okA || !okB {
 		return 0, false
 	}
-	return time.Duration(x * float64(time.Millisecond)), true
+	x, y := t.ms[i][j], t.ms[j][i]
+	switch {
+	case x > 0 && y > 0:
+		x = (x + y) / 2
+	case y > 0:
+		x = y
+	}
+	return time.Duration(x * float64(time.Millisecond)), x > 0
 }
 
 func (t table) has(name string) bool {
-	for pair := range t {
-		if pair[0] == name {
-			return true
-		}
-	}
-	return false
+	_, ok := t.index[name]
+	return ok
 }
 
 // figure returns the measured time between two Azure regions.
@@ -178,20 +189,20 @@ func (m *maps) addPlaces(files fs.FS) error {
 func loadRecent(files fs.FS) (table, error) {
 	b, err := fs.ReadFile(files, "data/rtt_azure_2026-07.json")
 	if err != nil {
-		return nil, err
+		return table{}, err
 	}
 	var raw struct {
 		Regions []string
 		P50     [][]float64
 	}
 	if err := json.Unmarshal(b, &raw); err != nil {
-		return nil, err
+		return table{}, err
 	}
-	t := table{}
+	t := newTable(raw.Regions)
 	for i, row := range raw.P50 {
 		for j, ms := range row {
 			if i != j {
-				t[[2]string{raw.Regions[i], raw.Regions[j]}] = ms
+				t.ms[i][j] = ms
 			}
 		}
 	}
@@ -201,20 +212,26 @@ func loadRecent(files fs.FS) (table, error) {
 func loadOlder(files fs.FS) (table, error) {
 	rows, err := readCSV(files, "data/rtt_azure_2025-06_50x50_p50.csv")
 	if err != nil {
-		return nil, err
+		return table{}, err
 	}
-	t := table{}
-	to := rows[0]
+	to := rows[0][1:]
+	names := slices.Clone(to)
+	for _, row := range rows[1:] {
+		if !slices.Contains(names, row[0]) {
+			names = append(names, row[0])
+		}
+	}
+	t := newTable(names)
 	for _, row := range rows[1:] {
 		for j, cell := range row[1:] {
-			if cell == "" || row[0] == to[j+1] {
+			if cell == "" || row[0] == to[j] {
 				continue
 			}
 			ms, err := strconv.ParseFloat(cell, 64)
 			if err != nil {
-				return nil, fmt.Errorf("from %s to %s: %w", row[0], to[j+1], err)
+				return table{}, fmt.Errorf("from %s to %s: %w", row[0], to[j], err)
 			}
-			t[[2]string{row[0], to[j+1]}] = ms
+			t.ms[t.index[row[0]]][t.index[to[j]]] = ms
 		}
 	}
 	return t, nil
