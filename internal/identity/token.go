@@ -6,8 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
+	"github.com/golang-jwt/jwt/v5"
 
 	"selvedge/wire"
 )
@@ -54,14 +53,6 @@ func matches(patterns []string, ch string) bool {
 	return false
 }
 
-// payload is a token's JSON beside the registered claims.
-type payload struct {
-	jwt.Claims
-	Publish   []string `json:"publish,omitempty"`
-	Subscribe []string `json:"subscribe,omitempty"`
-	Team      string   `json:"team,omitempty"`
-}
-
 // Sign mints a token with HS256. The secret has at least 32 bytes; c.User is a
 // valid id and c.Expires is after now.
 func Sign(secret []byte, c Claims, now time.Time) (string, error) {
@@ -74,20 +65,16 @@ func Sign(secret []byte, c Claims, now time.Time) (string, error) {
 	if !c.Expires.After(now) {
 		return "", fmt.Errorf("token for user %q would be expired at once: choose a later time than %s", c.User, c.Expires.UTC().Format(time.RFC3339))
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: secret}, (&jose.SignerOptions{}).WithType("JWT"))
-	if err != nil {
-		return "", fmt.Errorf("token secret: %w", err)
-	}
-	p := payload{Publish: c.Publish, Subscribe: c.Subscribe, Team: c.Team, Claims: jwt.Claims{
-		Subject:  c.User,
-		Issuer:   c.Issuer,
-		IssuedAt: jwt.NewNumericDate(now),
-		Expiry:   jwt.NewNumericDate(c.Expires),
+	p := payload{Publish: c.Publish, Subscribe: c.Subscribe, Team: c.Team, RegisteredClaims: jwt.RegisteredClaims{
+		Subject:   c.User,
+		Issuer:    c.Issuer,
+		IssuedAt:  jwt.NewNumericDate(now),
+		ExpiresAt: jwt.NewNumericDate(c.Expires),
 	}}
 	if c.Audience != "" {
-		p.Audience = jwt.Audience{c.Audience}
+		p.Audience = jwt.ClaimStrings{c.Audience}
 	}
-	token, err := jwt.Signed(signer).Claims(p).Serialize()
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, p).SignedString(secret)
 	if err != nil {
 		return "", fmt.Errorf("sign token: %w", err)
 	}

@@ -4,8 +4,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -176,6 +178,11 @@ func TestBadTokens(t *testing.T) {
 	none := b64([]byte(`{"alg":"none"}`)) + "." + strings.Split(ours("", nil), ".")[1] + "."
 	tampered := strings.Split(ours("", nil), ".")
 	tampered[1] = strings.Split(ours("sub", "root"), ".")[1]
+	// What isn't understood and must be (RFC 7515, section 4.1.11), well signed.
+	critical := b64([]byte(`{"alg":"HS256","crit":["x"],"x":1}`)) + "." + strings.Split(ours("", nil), ".")[1]
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(critical))
+	critical += "." + b64(mac.Sum(nil))
 	tests := []struct {
 		name, token, want string
 	}{
@@ -187,7 +194,8 @@ func TestBadTokens(t *testing.T) {
 		{"tampered", strings.Join(tampered, "."), "no key of ours signed it"},
 		{"huge", ours("x", strings.Repeat("x", 20000)), "at most 16384"},
 		{"no exp", ours("exp", nil), "it has no exp"},
-		{"exp as text", ours("exp", "soon"), "no key"},
+		{"exp as text", ours("exp", "soon"), "it is no JWT"},
+		{"critical header", critical, "it is no JWT"},
 		{"not yet", ours("nbf", time.Now().Add(time.Hour).Unix()), "not valid before"},
 		{"no sub", ours("sub", nil), "sub: bad id: it is empty"},
 		{"control character", ours("sub", "a\x00b"), "sub: bad id"},

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
 
 	"selvedge/wire"
 )
@@ -81,19 +80,14 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
 	if len(token) > maxToken {
 		return Claims{}, fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTokenInvalid, len(token), maxToken)
 	}
-	// The list is what keeps "none" and every algorithm that we have no key type
-	// for out, before anything of the token is believed.
-	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.HS256, jose.RS256, jose.ES256, jose.EdDSA})
+	parsed, err := parseToken(token)
 	if err != nil {
 		return Claims{}, fmt.Errorf("%w: it is no JWT signed with HS256, RS256, ES256 or EdDSA", ErrTokenInvalid)
 	}
-	if len(parsed.Headers) != 1 {
-		return Claims{}, fmt.Errorf("%w: it has %d signatures instead of one", ErrTokenInvalid, len(parsed.Headers))
-	}
-	p, err := v.checkSignature(ctx, parsed)
-	if err != nil {
+	if err := v.checkSignature(ctx, parsed); err != nil {
 		return Claims{}, err
 	}
+	p := &parsed.payload
 	if err := v.checkClaims(p, time.Now()); err != nil {
 		return Claims{}, err
 	}
@@ -102,57 +96,38 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
 		Publish:   p.Publish,
 		Subscribe: p.Subscribe,
 		Team:      p.Team,
-		Expires:   p.Expiry.Time(),
+		Expires:   p.ExpiresAt.Time,
 	}, nil
 }
 
 // checkSignature finds the key that signed the token: first among those at hand,
 // then among those of a newly fetched set.
-func (v *Verifier) checkSignature(ctx context.Context, token *jwt.JSONWebToken) (payload, error) {
-	head := token.Headers[0]
-	if p, ok := try(v.keys, token); ok {
-		return p, nil
+func (v *Verifier) checkSignature(ctx context.Context, token *signed) error {
+	if token.by(v.keys) {
+		return nil
 	}
 	if v.jwks == nil {
-		return payload{}, fmt.Errorf("%w: no key of ours signed it (alg %s, kid %q)", ErrTokenInvalid, head.Algorithm, head.KeyID)
+		return fmt.Errorf("%w: no key of ours signed it (alg %s, kid %q)", ErrTokenInvalid, token.algorithm, token.keyID)
 	}
-	keys, err := v.jwks.current(ctx, head.KeyID)
-	if p, ok := try(keys, token); ok {
-		return p, nil
+	keys, err := v.jwks.current(ctx, token.keyID)
+	if token.by(keys) {
+		return nil
 	}
 	if err != nil {
-		return payload{}, fmt.Errorf("%w: no key at hand signed it (alg %s, kid %q), and the key set can't be fetched: %w", ErrTokenInvalid, head.Algorithm, head.KeyID, err)
+		return fmt.Errorf("%w: no key at hand signed it (alg %s, kid %q), and the key set can't be fetched: %w", ErrTokenInvalid, token.algorithm, token.keyID, err)
 	}
-	return payload{}, fmt.Errorf("%w: no key of ours signed it (alg %s, kid %q)", ErrTokenInvalid, head.Algorithm, head.KeyID)
+	return fmt.Errorf("%w: no key of ours signed it (alg %s, kid %q)", ErrTokenInvalid, token.algorithm, token.keyID)
 }
 
-// try checks the token against every key that may have signed it: of the same
-// algorithm, and of the same kid where both have one. The library would refuse a
-// key of the wrong type too; that a public key can't serve as an HMAC secret is
-// not left to one place.
-func try(keys []verifyKey, token *jwt.JSONWebToken) (payload, bool) {
-	head := token.Headers[0]
-	for _, k := range keys {
-		if string(k.algorithm) != head.Algorithm || k.id != "" && head.KeyID != "" && k.id != head.KeyID {
-			continue
-		}
-		var p payload
-		if err := token.Claims(k.key, &p); err == nil {
-			return p, true
-		}
-	}
-	return payload{}, false
-}
-
-func (v *Verifier) checkClaims(p payload, now time.Time) error {
-	if p.Expiry == nil {
+func (v *Verifier) checkClaims(p *payload, now time.Time) error {
+	if p.ExpiresAt == nil {
 		return fmt.Errorf("%w: it has no exp", ErrTokenInvalid)
 	}
-	if expires := p.Expiry.Time(); now.After(expires.Add(v.cfg.Leeway)) {
+	if expires := p.ExpiresAt.Time; now.After(expires.Add(v.cfg.Leeway)) {
 		return fmt.Errorf("%w at %s: mint a new one", ErrTokenExpired, expires.UTC().Format(time.RFC3339))
 	}
-	if p.NotBefore != nil && now.Add(v.cfg.Leeway).Before(p.NotBefore.Time()) {
-		return fmt.Errorf("%w: not valid before %s", ErrTokenInvalid, p.NotBefore.Time().UTC().Format(time.RFC3339))
+	if p.NotBefore != nil && now.Add(v.cfg.Leeway).Before(p.NotBefore.Time) {
+		return fmt.Errorf("%w: not valid before %s", ErrTokenInvalid, p.NotBefore.UTC().Format(time.RFC3339))
 	}
 	if v.cfg.Issuer != "" && p.Issuer != v.cfg.Issuer {
 		return fmt.Errorf("%w: iss is %q, not %q", ErrTokenInvalid, p.Issuer, v.cfg.Issuer)
