@@ -2,6 +2,8 @@ package edge
 
 import (
 	"context"
+	"log/slog"
+	"net/netip"
 	"time"
 
 	"selvedge/internal/config"
@@ -19,7 +21,15 @@ type Command struct {
 	AdminAddr    string `help:"Metrics, health and profiles." default:"127.0.0.1:7413"`
 	AdvertiseURL string `help:"The URL by which clients reach this edge." placeholder:"URL" name:"advertise-url"`
 
+	TLSCert           string        `help:"Certificate of the public port (PEM), with those that lead to its CA: clients come by https:// and wss://. Read again when it changes. Default: plain TCP, behind a load balancer that ends TLS." placeholder:"FILE" name:"tls-cert"`
+	TLSKey            string        `help:"The key of --tls-cert (PEM)." placeholder:"FILE" name:"tls-key"`
+	ProxyProtocol     bool          `help:"Each connection begins with a PROXY v2 header, which tells the client's address; others are closed. For a load balancer that sends it."`
+	ProxyProtocolFrom []string      `help:"Who may send PROXY headers: addresses or networks of the load balancers. Default: anyone, so that whoever reaches this port can claim any address." placeholder:"CIDR"`
+	MaxHandshakes     int           `help:"The most connections that are no sockets yet; one more is closed at accept. 0 = 16384, with TLS or --transport portable 4096." default:"0"`
+	HandshakeTimeout  time.Duration `help:"What a client may take from connecting to the end of its request, TLS included." default:"10s"`
+
 	Transport      string        `help:"How sockets are served: epoll (Linux), or portable (a goroutine per socket)." enum:"epoll,portable" default:"${transport}"`
+	Compression    bool          `help:"Compress frames of 256 bytes or more (permessage-deflate), once each, for clients that ask for it." default:"true" negatable:""`
 	AllowedOrigins []string      `help:"Origins of pages that may connect; * = any. Default: pages of the same host, with --dev any." placeholder:"ORIGIN"`
 	MaxSockets     int           `help:"The most sockets; 0 = nine tenths of the file limit." default:"0"`
 	CacheBytes     int64         `help:"How much of the logs is kept in memory, in bytes." default:"268435456"`
@@ -40,7 +50,12 @@ It finds the cores and the other edges by one gossip address.
 
 On one machine, with development keys:
   selvedge core --dev
-  selvedge edge --dev --join 127.0.0.1:7402 --region eu-west`
+  selvedge edge --dev --join 127.0.0.1:7402 --region eu-west
+
+Clients come by plain TCP, from a load balancer that ends TLS and sends PROXY headers:
+  selvedge edge ... --proxy-protocol --proxy-protocol-from 10.0.0.0/8
+or by TLS, with a certificate for the name that they use:
+  selvedge edge ... --tls-cert fullchain.pem --tls-key key.pem --advertise-url https://eu.example.com:7410`
 }
 
 // Run runs the edge until it is told to stop.
@@ -83,6 +98,14 @@ func (c *Command) config(stdio *config.IO) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
+	serverKeys, err := c.serverKeys(logger)
+	if err != nil {
+		return Config{}, err
+	}
+	proxies, err := c.proxies()
+	if err != nil {
+		return Config{}, err
+	}
 	tokens, err := c.tokens()
 	if err != nil {
 		return Config{}, err
@@ -96,7 +119,9 @@ func (c *Command) config(stdio *config.IO) (Config, error) {
 		Build: config.ReadBuild(), Logger: logger.With("node", name),
 		PublicAddr: c.PublicAddr, LinkAddr: c.LinkAddr, GossipAddr: c.GossipAddr, AdminAddr: c.AdminAddr,
 		AdvertiseURL: c.AdvertiseURL, Reachable: c.Reachable,
-		Transport: c.Transport, AllowedOrigins: origins, MaxSockets: c.MaxSockets,
+		TLS: serverKeys, ProxyProtocol: c.ProxyProtocol, ProxyFrom: proxies,
+		MaxHandshakes: c.MaxHandshakes, HandshakeTimeout: c.HandshakeTimeout,
+		Transport: c.Transport, Compression: c.Compression, AllowedOrigins: origins, MaxSockets: c.MaxSockets,
 		CacheBytes: c.CacheBytes, SocketBudget: c.SocketBudget, Ping: c.Ping,
 	}, nil
 }
@@ -112,8 +137,46 @@ func (c *Command) check() error {
 		return config.Usagef("--socket-budget %d: use a positive number of bytes", c.SocketBudget)
 	case c.Ping < time.Second:
 		return config.Usagef("--ping %s: use 1s or more", c.Ping)
+	case c.MaxHandshakes < 0:
+		return config.Usagef("--max-handshakes %d: use a positive number, or 0 for the default", c.MaxHandshakes)
+	case c.HandshakeTimeout < 100*time.Millisecond:
+		return config.Usagef("--handshake-timeout %s: use 100ms or more", c.HandshakeTimeout)
+	case c.TLSCert == "" && c.TLSKey != "":
+		return config.Usagef("--tls-key %s needs its certificate: give --tls-cert, too", c.TLSKey)
+	case c.TLSCert != "" && c.TLSKey == "":
+		return config.Usagef("--tls-cert %s needs its key: give --tls-key, too", c.TLSCert)
+	case len(c.ProxyProtocolFrom) > 0 && !c.ProxyProtocol:
+		return config.Usagef("--proxy-protocol-from says whose PROXY headers count, and none are read: give --proxy-protocol, too")
 	}
 	return nil
+}
+
+// serverKeys are those of the public port; nil = plain TCP.
+func (c *Command) serverKeys(logger *slog.Logger) (*identity.ServerKeys, error) {
+	if c.TLSCert == "" {
+		return nil, nil
+	}
+	return identity.LoadServer(identity.ServerFiles{Cert: c.TLSCert, Key: c.TLSKey}, logger)
+}
+
+// proxies are the networks that may send PROXY headers.
+func (c *Command) proxies() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, s := range c.ProxyProtocolFrom {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			addr, addrErr := netip.ParseAddr(s)
+			if addrErr != nil || addr.Zone() != "" {
+				return nil, config.Usagef("--proxy-protocol-from %q: use an address or a network, such as 10.0.0.0/8", s)
+			}
+			p = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		if p != p.Masked() {
+			return nil, config.Usagef("--proxy-protocol-from %s: a network has no bits beyond its length: use %s", s, p.Masked())
+		}
+		out = append(out, p)
+	}
+	return out, nil
 }
 
 func (c *Command) tokens() (identity.TokenConfig, error) {

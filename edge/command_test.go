@@ -29,6 +29,13 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 		"no cache":          {append([]string{"--cache-bytes=0"}, dev...), "--cache-bytes 0"},
 		"no budget":         {append([]string{"--socket-budget=-5"}, dev...), "--socket-budget -5"},
 		"no ping":           {append([]string{"--ping=0s"}, dev...), "--ping 0s 1s"},
+		"no handshakes":     {append([]string{"--max-handshakes=-1"}, dev...), "--max-handshakes -1"},
+		"no time to shake":  {append([]string{"--handshake-timeout=0s"}, dev...), "--handshake-timeout 0s 100ms"},
+		"no TLS key":        {append([]string{"--tls-cert=x.pem"}, dev...), "--tls-cert x.pem --tls-key"},
+		"no TLS cert":       {append([]string{"--tls-key=x.pem"}, dev...), "--tls-key x.pem --tls-cert"},
+		"proxies unheard":   {append([]string{"--proxy-protocol-from=10.0.0.0/8"}, dev...), "--proxy-protocol-from --proxy-protocol,"},
+		"proxy nonsense":    {append([]string{"--proxy-protocol", "--proxy-protocol-from=ten"}, dev...), "--proxy-protocol-from ten 10.0.0.0/8"},
+		"proxy bits":        {append([]string{"--proxy-protocol", "--proxy-protocol-from=10.0.0.7/8"}, dev...), "--proxy-protocol-from 10.0.0.7/8 10.0.0.0/8"},
 		"unknown flag":      {append([]string{"--regoin", "x"}, dev...), "--regoin --region"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package edge
 import (
 	"log/slog"
 	"net"
+	"net/netip"
 	"time"
 
 	"selvedge/internal/config"
@@ -23,12 +24,24 @@ type Config struct {
 	Logger *slog.Logger
 
 	PublicAddr, LinkAddr, GossipAddr, AdminAddr string
-	// AdvertiseURL is where clients reach this edge; "" = http:// and the
-	// public address.
+	// AdvertiseURL is where clients reach this edge; "" = http://, or https://
+	// with TLS, and the public address.
 	AdvertiseURL string
 	Reachable    func(bound net.Addr) (string, error)
 
+	// TLS is what the public port proves itself with; nil = plain TCP.
+	TLS *identity.ServerKeys
+	// ProxyProtocol wants a PROXY v2 header in front of each connection, from
+	// ProxyFrom; none = from anyone.
+	ProxyProtocol bool
+	ProxyFrom     []netip.Prefix
+	// MaxHandshakes and HandshakeTimeout bound what isn't a socket yet; 0 = as
+	// package door has it.
+	MaxHandshakes    int
+	HandshakeTimeout time.Duration
+
 	Transport      string   // "epoll" or "portable"
+	Compression    bool     // of frames, for clients that ask for it
 	AllowedOrigins []string // "*" = any
 	MaxSockets     int      // 0 = nine tenths of the file limit
 	CacheBytes     int64

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"selvedge/edge/door"
 	"selvedge/edge/upstream"
 	"selvedge/internal/identity"
 	"selvedge/internal/telemetry"
@@ -31,8 +31,9 @@ const (
 	leaveTimeout = 2 * time.Second
 	// closeTimeout bounds the wait for sockets to take their close frames.
 	closeTimeout = 2 * time.Second
-	// files that an edge needs beside its sockets
-	spareFiles = 256
+	// spareFiles are what an edge needs beside its sockets: the door's reserve
+	// of connections, and all else.
+	spareFiles = door.Reserve + 256
 )
 
 // edgeNode is a running edge.
@@ -48,6 +49,7 @@ type edgeNode struct {
 	started  time.Time
 
 	world     atomic.Pointer[world]
+	door      atomic.Pointer[door.Door]
 	draining  atomic.Bool
 	lastWater atomic.Int64 // Unix nanoseconds of the newest watermark
 }
@@ -128,23 +130,6 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	return errors.Join(err, admin.Close(closing))
 }
 
-// serve serves the public port until ctx ends.
-func (n *edgeNode) serve(ctx context.Context, ln net.Listener) error {
-	srv := &http.Server{
-		Handler: n.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-		ErrorLog: telemetry.ServerLog(n.cfg.Logger),
-	}
-	stop := context.AfterFunc(ctx, func() {
-		n.draining.Store(true)
-		_ = srv.Close()
-	})
-	defer stop()
-	if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("public port: %w", err)
-	}
-	return nil
-}
-
 // goodbye tells the others, then the clients, which reconnect elsewhere, and
 // gives their close frames a moment.
 func (n *edgeNode) goodbye() {
@@ -181,7 +166,9 @@ func (n *edgeNode) describe(public, udp net.Addr) (topology.Node, error) {
 		if err != nil {
 			return topology.Node{}, err
 		}
-		url = "http://" + addr
+		if url = "http://" + addr; n.cfg.TLS != nil {
+			url = "https://" + addr
+		}
 	}
 	return topology.Node{
 		ID: topology.NodeID(n.cfg.Name), Role: topology.RoleEdge, Region: n.cfg.Region.Name, Zone: n.cfg.Zone,

@@ -10,7 +10,6 @@ import (
 	"selvedge/edge/cache"
 	"selvedge/edge/fanout"
 	"selvedge/edge/session"
-	"selvedge/edge/transport"
 	"selvedge/edge/upstream"
 	"selvedge/wire"
 	"selvedge/wire/link"
@@ -196,7 +195,7 @@ func (n *edgeNode) newWorld(logs int, at []wire.Seq) (*world, error) {
 		Edge: wire.EdgeInfo{ID: n.cfg.Name, Region: n.cfg.Region.Name},
 		Ping: n.cfg.Ping, Logger: n.cfg.Logger, Events: n.metrics.sessionEvents(),
 	})
-	loops, err := newLoops(n.cfg.Transport, transport.Config{UserTimeout: 2 * n.cfg.Ping})
+	loops, err := newLoops(n.cfg.Transport, n.transportConfig())
 	if err != nil {
 		return nil, err
 	}

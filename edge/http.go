@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"selvedge/edge/websocket"
+	"selvedge/edge/door"
 	"selvedge/internal/telemetry"
 	"selvedge/topology"
 	"selvedge/wire"
@@ -19,7 +19,7 @@ import (
 // handler is the public port: sockets, discovery and health.
 func (n *edgeNode) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/socket", n.socket)
+	mux.HandleFunc("GET "+socketPath, n.socket)
 	mux.HandleFunc("GET /v1/ping", n.ping)
 	mux.HandleFunc("GET /v1/edges", n.edges)
 	mux.Handle("GET /healthz", telemetry.Alive())
@@ -75,6 +75,9 @@ func (n *edgeNode) ping(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, map[string]any{"id": n.cfg.Name, "region": n.cfg.Region.Name})
 }
 
+// socket answers requests for a socket that the door did not take: when there
+// is none to be had, when they are refused, and those on a connection that was
+// used for something else before.
 func (n *edgeNode) socket(w http.ResponseWriter, r *http.Request) {
 	world := n.world.Load()
 	result := "ok"
@@ -91,13 +94,13 @@ func (n *edgeNode) socket(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusServiceUnavailable, wire.Unavailable, "this edge is full: try another")
 		return
 	}
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	conn, early, codec, err := (websocket.Upgrader{CheckOrigin: n.allowed}).Upgrade(w, r)
+	conn, early, agreed, err := n.upgrader().Upgrade(w, r)
 	if err != nil {
 		result = "refused"
 		return
 	}
-	if err := world.engine.Attach(conn, early, codec, world.sessions.NewSession(token)); err != nil {
+	conn, rest := door.Release(conn)
+	if err := world.engine.Attach(conn, append(early, rest...), agreed, world.sessions.NewSession(bearer(r))); err != nil {
 		result = "failed"
 		n.cfg.Logger.Warn("a socket was not taken", "err", err)
 	}

@@ -43,7 +43,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		return c
 	}
 	m := &metrics{
-		accepts:    counter("selvedge_edge_accepts_total", "Connections that asked for a socket.", "result"),
+		accepts:    counter("selvedge_edge_accepts_total", "Connections that asked for a socket, or came to no request in time, by what came of them.", "result"),
 		closes:     counter("selvedge_edge_closes_total", "Sockets closed, by close code; none = without a word.", "code"),
 		delivered:  counter("selvedge_edge_frames_delivered_total", "Frames handed to sockets.").WithLabelValues(),
 		withheld:   counter("selvedge_edge_frames_withheld_total", "Times that a socket began to lag on a log.", "reason"),
@@ -137,4 +137,15 @@ func (n *edgeNode) gauges(reg prometheus.Registerer) {
 	gauge("selvedge_cert_expiry_timestamp_seconds", "When the node's certificate expires.", func() float64 {
 		return float64(n.cfg.Keys.Identity.Expiry().Unix())
 	})
+	gauge("selvedge_edge_handshakes", "Connections that are no sockets yet.", func() float64 {
+		if d := n.door.Load(); d != nil {
+			return float64(d.Handshakes())
+		}
+		return 0
+	})
+	if n.cfg.TLS != nil {
+		gauge("selvedge_edge_tls_expiry_timestamp_seconds", "When the certificate of the public port expires.", func() float64 {
+			return float64(n.cfg.TLS.Expiry().Unix())
+		})
+	}
 }

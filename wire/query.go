@@ -1,5 +1,10 @@
 package wire
 
+import (
+	"bytes"
+	"slices"
+)
+
 // Queries are what an edge asks its upstream, one short stream each.
 
 // QueryKind says what is asked.
@@ -7,7 +12,7 @@ type QueryKind string
 
 // The kinds of queries.
 const (
-	QHello   QueryKind = "hello"   // a user's document, memberships and first rooms
+	QHello   QueryKind = "hello"   // users' documents, memberships and first rooms
 	QFill    QueryKind = "fill"    // frames of channels after positions
 	QHistory QueryKind = "history" // one page of one channel
 	QMembers QueryKind = "members" // one page of a room's members
@@ -24,8 +29,11 @@ type Query struct {
 	// older than its marker (rule 8). 0 = none.
 	P      LogID  `json:"p,omitempty"`
 	Marker uint64 `json:"marker,omitempty"`
+	// V is a position of the state log: the answer is not older. 0 = none.
+	V Seq `json:"v,omitempty"`
 
 	User   UserID    `json:"user,omitempty"`
+	Users  []UserID  `json:"users,omitempty"` // hello: at most MaxHellos
 	Room   RoomID    `json:"room,omitempty"`
 	Ch     Channel   `json:"ch,omitempty"`
 	Chs    []Channel `json:"chs,omitempty"`    // fill
@@ -56,10 +64,7 @@ type Answer struct {
 	Err *Error `json:"err,omitempty"` // everything else is then unset
 
 	V           Seq               `json:"v,omitempty"` // state position that it was read at
-	User        *UserInfo         `json:"user,omitempty"`
-	Memberships []Membership      `json:"memberships,omitempty"`
 	Rooms       []RoomInfo        `json:"rooms,omitempty"`
-	RoomsV      Seq               `json:"rooms_v,omitempty"` // position of the user's last join or leave
 	Next        string            `json:"next,omitempty"`
 	Members     []UserID          `json:"members,omitempty"`
 	MemberCount int               `json:"member_count,omitempty"`
@@ -74,6 +79,50 @@ type Answer struct {
 	P     LogID  `json:"p,omitempty"`
 	Seq   Seq    `json:"seq,omitempty"`
 	Epoch string `json:"epoch,omitempty"`
+
+	// Hellos are for ParseHellos: one per user in the order asked. They may be
+	// fewer than were asked for, but one at least: ask again for the rest. The
+	// last field, as ParseAnswer likes it.
+	Hellos Data `json:"hellos,omitempty"`
+}
+
+// ParseAnswer reads the answer to a query of kind t. It is Msgpack.Decode, but
+// that the Hellos of a QHello alias b and were not checked: ParseHellos does.
+func ParseAnswer(t QueryKind, b []byte) (*Answer, error) {
+	a := new(Answer)
+	if t == QHello {
+		b, a.Hellos = cutHellos(b)
+	}
+	if err := Msgpack.Decode(b, a); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// cutHellos takes the hellos out of an answer if they are its last entry, as
+// they are in what Msgpack.Append makes. What else is there is copied.
+func cutHellos(b []byte) (rest []byte, hellos Data) {
+	h, err := scanHead(b)
+	if err != nil || h.kind != kindMap || h.size != 1 || h.n == 0 {
+		return b, nil
+	}
+	at := h.size
+	for range h.n - 1 {
+		for range 2 { // key and value
+			n, err := skip(b[at:], 1)
+			if err != nil {
+				return b, nil
+			}
+			at += n
+		}
+	}
+	key := appendString(nil, "hellos")
+	if !bytes.HasPrefix(b[at:], key) {
+		return b, nil
+	}
+	rest = slices.Clone(b[:at])
+	rest[0]--
+	return rest, Data(b[at+len(key):])
 }
 
 // Fill is a part of a channel: all its frames in (Floor, Upto], oldest first.

@@ -306,9 +306,11 @@ func TestRoomsVIsTheLastJoinOrLeave(t *testing.T) {
 	putRoom(t, r, "x")
 	v := func() (v, applied wire.Seq) {
 		read(t, r.view, func(rd *directory.Reader) (err error) {
-			v, err = rd.RoomsV("u")
 			applied = rd.Applied()
-			return err
+			return rd.Walk(func(w *directory.Walker) error {
+				v, err = w.RoomsV("u")
+				return err
+			})
 		})
 		return v, applied
 	}

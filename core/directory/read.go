@@ -116,21 +116,6 @@ func (r *Reader) RoomsOf(user wire.UserID, after wire.RoomID, limit int) (_ []wi
 }
 
 // Users is a page of all users that have a document, like Members. Large
-// RoomsV is the position of a user's last join or leave, 0 = there was none:
-// whoever has seen the user's rooms at or after it knows them.
-func (r *Reader) RoomsV(user wire.UserID) (wire.Seq, error) {
-	b, closer, err := r.from.Get(oneKey(roomsV, string(user)))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("directory: read: %w", err)
-	}
-	var v uint64
-	_, err = takeNumbers(b, &v)
-	return wire.Seq(v), errors.Join(err, closer.Close())
-}
-
 // documents make it shorter than limit.
 func (r *Reader) Users(after wire.UserID, limit int) (_ []UserItem, next string, _ error) {
 	var page []UserItem

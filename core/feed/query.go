@@ -1,11 +1,9 @@
 package feed
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"selvedge/core/directory"
@@ -13,17 +11,16 @@ import (
 	"selvedge/wire"
 )
 
-const (
-	// welcomeRooms is how many rooms a welcome describes.
-	welcomeRooms = 100
-	// appliedTimeout bounds the wait for the view to reach an asker's marker.
-	appliedTimeout = 5 * time.Second
-)
+// appliedTimeout bounds the wait for the view to reach what an asker has seen.
+const appliedTimeout = 5 * time.Second
 
 // Query implements link.Source.
 func (f *Feed) Query(ctx context.Context, _ string, q *wire.Query, applied wire.Seq) *wire.Answer {
 	f.cfg.Queried(q.T)
-	if q.P == wire.StateLog && applied > 0 {
+	if q.P != wire.StateLog {
+		applied = 0 // a position of another log
+	}
+	if applied = max(applied, q.V); applied > 0 {
 		wait, cancel := context.WithTimeout(ctx, appliedTimeout)
 		err := f.cfg.View.WaitApplied(wait, applied)
 		cancel()
@@ -102,57 +99,6 @@ func (f *Feed) failure(q *wire.Query, err error) *wire.Answer {
 	return fail(wire.Unavailable, "the log can't be read or written now: try again")
 }
 
-// hello is all that an edge needs for a user's session.
-func (f *Feed) hello(r *directory.Reader, q *wire.Query, a *wire.Answer) error {
-	doc, _, err := r.User(q.User)
-	if err != nil {
-		return err
-	}
-	if doc.Data == nil {
-		doc.Data = wire.Data{0x80} // a user who is known by token only
-	}
-	a.User = &wire.UserInfo{ID: q.User, V: doc.V, Data: doc.Data}
-	if a.Memberships, err = memberships(r, q.User); err != nil {
-		return err
-	}
-	if a.RoomsV, err = r.RoomsV(q.User); err != nil {
-		return err
-	}
-	size := len(doc.Data)
-	for i, room := range f.recent(a.Memberships) {
-		if i == welcomeRooms {
-			a.Next = "more"
-			break
-		}
-		if err := f.describe(r, room, a); err != nil {
-			return err
-		}
-		if size += len(a.Rooms[i].Data) + roomOverhead; size > replyBytes && len(a.Rooms) < len(a.Memberships) {
-			a.Next = "more"
-			break
-		}
-	}
-	return nil
-}
-
-// recent are the rooms of memberships, the most recently active first.
-func (f *Feed) recent(memberships []wire.Membership) []wire.RoomID {
-	type active struct {
-		room wire.RoomID
-		ts   int64
-	}
-	rooms := make([]active, len(memberships))
-	for i, m := range memberships {
-		rooms[i] = active{m.Room, f.activity(m.Room).ts}
-	}
-	slices.SortStableFunc(rooms, func(x, y active) int { return cmp.Compare(y.ts, x.ts) })
-	out := make([]wire.RoomID, len(rooms))
-	for i := range rooms {
-		out[i] = rooms[i].room
-	}
-	return out
-}
-
 func memberships(r *directory.Reader, user wire.UserID) ([]wire.Membership, error) {
 	var all []wire.Membership
 	for after := wire.RoomID(""); ; {
@@ -168,10 +114,10 @@ func memberships(r *directory.Reader, user wire.UserID) ([]wire.Membership, erro
 	}
 }
 
-// activity is a room's last frame.
-func (f *Feed) activity(id wire.RoomID) last {
-	ch := wire.RoomChannel(id)
-	return f.index[wire.LogOf(ch, f.logs)].of(wire.FramesKey(ch))
+// activity is a channel's log and its last frame.
+func (f *Feed) activity(ch wire.Channel) (wire.LogID, last) {
+	p := wire.LogOf(ch, f.logs)
+	return p, f.index[p].of(wire.FramesKey(ch))
 }
 
 // describe adds a room as its members are told of it.
@@ -180,12 +126,9 @@ func (f *Feed) describe(r *directory.Reader, id wire.RoomID, a *wire.Answer) err
 	if err != nil {
 		return err
 	}
-	if doc.Data == nil {
-		doc.Data = wire.Data{0x80}
-	}
+	p, last := f.activity(wire.RoomChannel(id))
 	a.Rooms = append(a.Rooms, wire.RoomInfo{
-		ID: id, P: wire.LogOf(wire.RoomChannel(id), f.logs), Seq: f.activity(id).seq,
-		MemberCount: doc.MemberCount, V: doc.V, Data: doc.Data,
+		ID: id, P: p, Seq: last.seq, MemberCount: doc.MemberCount, V: doc.V, Data: object(doc.Data),
 	})
 	return nil
 }

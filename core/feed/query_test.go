@@ -18,70 +18,6 @@ import (
 	"selvedge/wire"
 )
 
-func TestHelloDescribesTheMostRecentRooms(t *testing.T) {
-	c := start(t, nil)
-	c.user("u1", `{"name":"One"}`)
-	c.room("r0", `{"name":"Zero"}`, "u1", "u2")
-	ids := []wire.RoomID{"r0"}
-	for i := range 101 {
-		ids = append(ids, wire.RoomID(fmt.Sprintf("x%03d", i)))
-		c.room(ids[i+1], `{}`)
-	}
-	if _, err := c.writer.UserRooms(t.Context(), "u1", directory.RoomsChange{Add: ids}); err != nil {
-		t.Fatal(err)
-	}
-	_, seq := c.publish("room:r0", 10, 5000)
-	c.publish("room:x050", 10, 7000)
-	c.publish("room:x020", 10, 6000)
-	a := c.ask(&wire.Query{T: wire.QHello, User: "u1"})
-	if a.User.ID != "u1" || a.User.Data.String() != `{"name":"One"}` || a.V != c.view.Applied() || a.Epoch != c.log.Epoch() {
-		t.Errorf("hello: user %+v at %d of %d", a.User, a.V, c.view.Applied())
-	}
-	var first []wire.RoomID
-	for _, r := range a.Rooms[:3] {
-		first = append(first, r.ID)
-	}
-	if len(a.Memberships) != 102 || len(a.Rooms) != 100 || a.Next == "" || !slices.Equal(first, []wire.RoomID{"x050", "x020", "r0"}) {
-		t.Errorf("%d memberships, %d rooms, next %q, first %v", len(a.Memberships), len(a.Rooms), a.Next, first)
-	}
-	if r := a.Rooms[2]; r.Seq != seq || r.MemberCount != 2 || r.P != wire.LogOf("room:r0", 2) || r.V == 0 || r.Data.String() != `{"name":"Zero"}` {
-		t.Errorf("room r0 is told as %+v", r)
-	}
-	stranger := c.ask(&wire.Query{T: wire.QHello, User: "nobody"})
-	if stranger.User.ID != "nobody" || stranger.User.Data.String() != "{}" || len(stranger.Memberships)+len(stranger.Rooms) > 0 || stranger.Next != "" {
-		t.Errorf("hello of a user known by token only: %+v", stranger)
-	}
-}
-
-// Large documents make a welcome shorter, not impossible.
-func TestHelloStaysBelowAReplysSize(t *testing.T) {
-	c := start(t, nil)
-	large := fmt.Sprintf(`{"d":%q}`, strings.Repeat("x", 300_000))
-	for i := range 5 {
-		c.room(wire.RoomID(fmt.Sprint(i)), large, "u1")
-	}
-	a := c.ask(&wire.Query{T: wire.QHello, User: "u1"})
-	if len(a.Rooms) != 2 || a.Next == "" || len(a.Memberships) != 5 {
-		t.Errorf("%d rooms of 300 kB, next %q", len(a.Rooms), a.Next)
-	}
-	var ids []wire.RoomID
-	for q := (wire.Query{T: wire.QRooms, User: "u1"}); ; {
-		page := c.ask(&q)
-		for _, r := range page.Rooms {
-			ids = append(ids, r.ID)
-		}
-		if len(page.Rooms) > 2 {
-			t.Errorf("a page of %d rooms", len(page.Rooms))
-		}
-		if q.AfterID = page.Next; q.AfterID == "" {
-			break
-		}
-	}
-	if want := []wire.RoomID{"0", "1", "2", "3", "4"}; !slices.Equal(ids, want) {
-		t.Errorf("pages of rooms: %v, want %v", ids, want)
-	}
-}
-
 // An answer is not older than the asker's marker (rule 8).
 func TestAnswerWaitsForTheView(t *testing.T) {
 	c := start(t, nil)
@@ -99,14 +35,47 @@ func TestAnswerWaitsForTheView(t *testing.T) {
 	}
 }
 
+// Nor than the state position that the asker names, whatever the query.
+func TestAnswerWaitsForAPosition(t *testing.T) {
+	c := start(t, nil)
+	c.room("r", `{}`)
+	next := c.view.Applied() + 1
+	got := make(chan *wire.Answer, 1)
+	go func() {
+		got <- c.Query(t.Context(), "edge", &wire.Query{T: wire.QHello, Users: []wire.UserID{"u1"}, V: next}, 0)
+	}()
+	if _, err := c.writer.Members(t.Context(), "r", directory.MembersChange{Add: []wire.UserID{"u1"}}); err != nil {
+		t.Fatal(err)
+	}
+	if a := <-got; a.Err != nil || a.V < next || len(c.hellos(a)[0].Memberships) != 1 {
+		t.Errorf("the answer is %+v, want one at %d or later", a, next)
+	}
+}
+
+// A position of another log says nothing about the view.
+func TestAnswerWaitsForNoOtherLog(t *testing.T) {
+	c := start(t, nil)
+	if a := c.Query(t.Context(), "edge", &wire.Query{T: wire.QRooms, P: 1, User: "u"}, 1<<40); a.Err != nil {
+		t.Errorf("the answer is %+v", a.Err)
+	}
+}
+
 // A view that doesn't get there is said, in seconds, as a passing fault.
 func TestAnswerGivesUpOnTheView(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := faked(t, &fakeLog{}, 0)
-		began := time.Now()
-		a := f.Query(t.Context(), "edge", &wire.Query{T: wire.QRoom, P: wire.StateLog, Room: "r"}, 9)
-		if a.Err == nil || a.Err.Code != wire.Unavailable || time.Since(began) > 10*time.Second {
-			t.Errorf("answer %+v after %v", a, time.Since(began))
+		for _, q := range []struct {
+			query   wire.Query
+			applied wire.Seq
+		}{
+			{wire.Query{T: wire.QRoom, P: wire.StateLog, Room: "r"}, 9},
+			{wire.Query{T: wire.QHello, Users: []wire.UserID{"u"}, V: 9}, 0},
+		} {
+			began := time.Now()
+			a := f.Query(t.Context(), "edge", &q.query, q.applied)
+			if a.Err == nil || a.Err.Code != wire.Unavailable || time.Since(began) > 10*time.Second {
+				t.Errorf("%s: answer %+v after %v", q.query.T, a, time.Since(began))
+			}
 		}
 	})
 }
@@ -183,6 +152,9 @@ func TestFailuresHaveStableCodes(t *testing.T) {
 		want  wire.Code
 	}{
 		"unknown query":    {&wire.Query{T: "dance"}, nil, wire.BadRequest},
+		"hello of nobody":  {&wire.Query{T: wire.QHello, User: "u"}, nil, wire.BadRequest},
+		"hello of many":    {&wire.Query{T: wire.QHello, Users: slices.Repeat([]wire.UserID{"u"}, wire.MaxHellos+1)}, nil, wire.BadRequest},
+		"hello of no one":  {&wire.Query{T: wire.QHello, Users: []wire.UserID{"u", "a\x00b"}}, nil, wire.BadRequest},
 		"no such room":     {&wire.Query{T: wire.QRoom, Room: "none"}, nil, wire.NotFound},
 		"members of none":  {&wire.Query{T: wire.QMembers, Room: "none"}, nil, wire.NotFound},
 		"uneven fill":      {&wire.Query{T: wire.QFill, Chs: []wire.Channel{"room:r"}}, nil, wire.BadRequest},

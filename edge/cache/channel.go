@@ -10,13 +10,13 @@ import (
 // so that pointers compare.
 type Channel struct {
 	Name wire.Channel
-	P    wire.LogID
 	Key  wire.Key
+	P    wire.LogID
 
-	log *Log
 	// Guarded by log.mu.
-	refs int
 	live bool // the range below is valid and grows with the log
+	refs int32
+	log  *Log // fixed
 	// All frames in (floor, log.pos] are held. Everything in (.., lost] that is
 	// not held is gone at the core, too.
 	floor, lost wire.Seq

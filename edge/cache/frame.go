@@ -1,7 +1,9 @@
 package cache
 
 import (
+	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"selvedge/edge/websocket"
 	"selvedge/wire"
@@ -17,7 +19,8 @@ type Frame struct {
 	// be missing; readers below it need a fill.
 	Hole bool
 
-	packets [2 * wire.Codecs]atomic.Pointer[[]byte]
+	packets [2 * Forms]atomic.Pointer[[]byte] // those with back behind the others; written under packing
+	packing sync.Mutex
 }
 
 // ParseFrame is the Frame of its bytes, which must not change any more.
@@ -29,43 +32,61 @@ func ParseFrame(b []byte) (*Frame, error) {
 	return &Frame{Frame: wf}, nil
 }
 
-// Packet is the whole WebSocket message of the frame in a codec, marked back or
-// not. It is immutable and valid for ever. Two shards that ask at once may both
-// make it, and one is kept: cheaper than a lock for all the times that follow.
-func (f *Frame) Packet(c wire.Codec, back bool) []byte {
-	slot := &f.packets[c]
-	if back {
-		slot = &f.packets[wire.Codecs+c]
+// PacketIn is the whole WebSocket message of the frame in a form, marked back or
+// not. It is immutable and valid for ever; where compression saves nothing, it
+// is that of the plain form. Shards that ask at once wait for the first one to
+// make it: they all would, since they all get the frame at once.
+func (f *Frame) PacketIn(form Form, back bool) []byte {
+	if p := f.slot(form, back).Load(); p != nil {
+		return *p
 	}
-	if p := slot.Load(); p != nil {
+	return f.pack(form, back)
+}
+
+// pack makes a packet that isn't there.
+func (f *Frame) pack(form Form, back bool) []byte {
+	f.packing.Lock()
+	defer f.packing.Unlock()
+	if p := f.slot(form, back).Load(); p != nil {
 		return *p
 	}
 	payload := f.Bytes
 	if back {
 		payload = wire.AppendBack(make([]byte, 0, len(payload)+8), payload)
 	}
-	packet := Packet(c, payload)
-	if slot.CompareAndSwap(nil, &packet) {
-		return packet
+	op, body := encode(form.Codec(), payload)
+	var packet []byte
+	if form.Deflates() {
+		packet = websocket.DeflatedMessage(op, body)
 	}
-	return *slot.Load()
-}
-
-// Packet is the WebSocket message of a msgpack payload in a codec. A payload
-// without a JSON form, which the core never lets in, gives an empty message.
-func Packet(c wire.Codec, payload []byte) []byte {
-	op := websocket.OpBinary
-	if c == wire.JSON {
-		op = websocket.OpText
-		text, err := wire.Data(payload).AppendJSON(make([]byte, 0, len(payload)+len(payload)/4+16))
-		if err != nil {
-			text = nil
+	if packet == nil { // the plain form's
+		plain := f.slot(form.Plain(), back)
+		if p := plain.Load(); p != nil {
+			packet = *p
+		} else {
+			packet = websocket.Message(op, body)
+			plain.Store(&packet)
 		}
-		payload = text
 	}
-	return append(websocket.AppendHeader(make([]byte, 0, len(payload)+10), op, len(payload)), payload...)
+	f.slot(form, back).Store(&packet)
+	return packet
 }
 
-// size is what the frame costs the cache's budget: its bytes, its own struct
-// and the first packet.
-func (f *Frame) size() int { return 2*len(f.Bytes) + 256 }
+func (f *Frame) slot(form Form, back bool) *atomic.Pointer[[]byte] {
+	if back {
+		form += Forms
+	}
+	return &f.packets[form]
+}
+
+// size is what the frame costs the cache's budget: its own struct and what
+// holds it, its bytes, one packet, and a compressed one of half the size. Only
+// where clients of all kinds are in the room is it more, up to twice as much,
+// and back packets are rare.
+func (f *Frame) size() int {
+	const held = int(unsafe.Sizeof(Frame{})) + 2*sliceHeader + 64
+	return held + 5*len(f.Bytes)/2
+}
+
+// sliceHeader is the size of what a slot points to, in bytes.
+const sliceHeader = int(unsafe.Sizeof([]byte{}))

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsflate"
 
 	"selvedge/internal/config"
 	"selvedge/wire"
@@ -54,6 +55,7 @@ type fakeEdge struct {
 	rtt      time.Duration // of a dial
 	named    []Edge        // answers /v1/edges
 	status   int           // refuses WebSockets, if not 0
+	deflate  bool          // takes an offer to compress
 	network  *network
 	incoming chan net.Conn
 	closed   chan struct{} // closed by stop
@@ -137,10 +139,16 @@ func (e *fakeEdge) socket(w http.ResponseWriter, r *http.Request) {
 		}
 		return false
 	}}
+	ext := wsflate.Extension{Parameters: wsflate.DefaultParameters}
+	if e.deflate {
+		up.Negotiate = ext.Negotiate
+	}
 	conn, _, _, err := up.Upgrade(r, w)
 	if err != nil {
 		return
 	}
+	_, c.deflate = ext.Accepted()
+	_, c.offered = r.Header["Sec-Websocket-Extensions"]
 	c.Conn = conn
 	e.conns <- c
 }
@@ -148,8 +156,11 @@ func (e *fakeEdge) socket(w http.ResponseWriter, r *http.Request) {
 // fakeConn is the edge's end of a WebSocket; a test holds it.
 type fakeConn struct {
 	net.Conn
-	edge  *fakeEdge
-	codec wire.Codec
+	edge    *fakeEdge
+	codec   wire.Codec
+	offered bool // the client offered to compress
+	deflate bool // and the edge agreed: it compresses all it sends
+	short   int  // compressed messages of the client
 }
 
 // next is the next message of the client; control frames come as "ws:ping" etc.
@@ -167,6 +178,12 @@ func (c *fakeConn) next(t *testing.T) wire.ClientMessage {
 		t.Fatalf("read from the client: %v", err)
 	}
 	ws.Cipher(payload, h.Mask, 0)
+	if h.Rsv1() {
+		if payload, err = wsflate.DefaultHelper.Decompress(payload); err != nil || !c.deflate || h.OpCode.IsControl() {
+			t.Fatalf("a client's frame %+v is compressed: %v", h, err)
+		}
+		c.short++
+	}
 	switch h.OpCode {
 	case ws.OpPong:
 		return wire.ClientMessage{T: "ws:pong", MsgID: string(payload)}
@@ -201,7 +218,13 @@ func (c *fakeConn) send(t *testing.T, m any) {
 	if c.codec == wire.JSON {
 		op = ws.OpText
 	}
-	if err := ws.WriteFrame(c, ws.NewFrame(op, true, payload)); err != nil {
+	f := ws.NewFrame(op, true, payload)
+	if c.deflate {
+		if f, err = wsflate.CompressFrame(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := ws.WriteFrame(c, f); err != nil {
 		t.Fatalf("write to the client: %v", err)
 	}
 }

@@ -166,7 +166,7 @@ func (s *session) part(ctx context.Context) {
 	if code != 0 && !ws.StatusCode(code).IsProtocolReserved() {
 		body = ws.NewCloseFrameBody(ws.StatusCode(code), "")
 	}
-	_ = s.sock.send(context.WithoutCancel(ctx), closeTimeout, ws.OpClose, body)
+	_ = s.sock.send(context.WithoutCancel(ctx), closeTimeout, ws.OpClose, 0, body)
 }
 
 // watch keeps an eye on whether the edge is still there. It belongs to the

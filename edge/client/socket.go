@@ -14,6 +14,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"selvedge/edge/websocket"
 	"selvedge/wire"
 )
 
@@ -28,21 +29,25 @@ const (
 	// keepBuffer is the largest buffer that is kept between messages: most are
 	// small, and a thousand clients live in one process.
 	keepBuffer = 4 << 10
+	// rsv1 marks a compressed message (RFC 7692, section 6).
+	rsv1 = 0x4
 )
 
 // socket is one WebSocket, client side (RFC 6455). One goroutine reads, one
 // writes.
 type socket struct {
 	net.Conn
-	codec wire.Codec
-	start time.Time
+	codec   wire.Codec
+	deflate bool // messages may be compressed
+	start   time.Time
 	// heard is when bytes last came, as time since start.
 	heard atomic.Int64
 
 	// owned by the reader
-	in     *bufio.Reader
-	head   [ws.MaxHeaderSize]byte
-	buffer []byte
+	in       *bufio.Reader
+	head     [ws.MaxHeaderSize]byte
+	buffer   []byte
+	inflated []byte
 
 	// owned by the writer
 	out []byte
@@ -80,6 +85,9 @@ func dial(ctx context.Context, cfg *Config, base string) (_ *socket, retryAfter 
 			}
 		},
 	}
+	if cfg.Compress {
+		dialer.Extensions = append(dialer.Extensions, offer.Option())
+	}
 	conn, in, handshake, err := dialer.Dial(ctx, target)
 	if err != nil {
 		if status, ok := errors.AsType[ws.StatusError](err); ok {
@@ -93,6 +101,10 @@ func dial(ctx context.Context, cfg *Config, base string) (_ *socket, retryAfter 
 	if handshake.Protocol != s.codec.Subprotocol() {
 		_ = conn.Close()
 		return nil, 0, fmt.Errorf("%s does not speak %s: is it the public address of an edge?", target, s.codec.Subprotocol())
+	}
+	if s.deflate, err = agreed(&handshake); err != nil {
+		_ = conn.Close()
+		return nil, 0, fmt.Errorf("%s answers amiss to an offer of compression: %w", target, err)
 	}
 	// The dialer's reader is set only if it holds bytes already. It is kept
 	// then: it has the size that we want.
@@ -127,13 +139,13 @@ func (s *socket) receive(onPing func([]byte)) ([]byte, error) {
 	if s.codec == wire.JSON {
 		want = ws.OpText
 	}
-	for fragmented := false; ; {
+	for fragmented, deflated := false, false; ; {
 		h, err := ws.ReadHeaderBuffer(s.in, s.head[:])
 		if err != nil {
 			return nil, err
 		}
 		switch {
-		case h.Masked || h.Rsv != 0:
+		case h.Masked || h.Rsv != 0 && (!s.deflate || h.Rsv != rsv1 || h.OpCode != want):
 			return nil, fmt.Errorf("%w: a masked frame, or one with reserved bits", errDefect)
 		case h.OpCode.IsControl():
 			if err := s.control(h, onPing); err != nil {
@@ -145,6 +157,7 @@ func (s *socket) receive(onPing func([]byte)) ([]byte, error) {
 		case h.Length > maxMessage-int64(len(message)):
 			return nil, fmt.Errorf("%w: a message of more than %d bytes", errDefect, maxMessage)
 		}
+		deflated = deflated || h.Rsv != 0
 		had := len(message)
 		message = append(message, make([]byte, h.Length)...)
 		if _, err := io.ReadFull(s.in, message[had:]); err != nil {
@@ -153,10 +166,15 @@ func (s *socket) receive(onPing func([]byte)) ([]byte, error) {
 		if fragmented = !h.Fin; fragmented {
 			continue
 		}
+		s.buffer = message
+		if deflated {
+			if message, err = s.inflate(message); err != nil {
+				return nil, err
+			}
+		}
 		if s.codec == wire.JSON && !utf8.Valid(message) {
 			return nil, fmt.Errorf("%w: text that is not UTF-8", errDefect)
 		}
-		s.buffer = message
 		return message, nil
 	}
 }
@@ -180,10 +198,10 @@ func (s *socket) control(h ws.Header, onPing func([]byte)) error {
 	return nil
 }
 
-// send writes one frame. Once ctx has ended, a deadline stands that must not be
-// put off: nothing is sent then.
-func (s *socket) send(ctx context.Context, timeout time.Duration, op ws.OpCode, payload []byte) error {
-	h := ws.Header{Fin: true, OpCode: op, Masked: true, Mask: ws.NewMask(), Length: int64(len(payload))}
+// send writes one frame, with reserved bits rsv. Once ctx has ended, a deadline
+// stands that must not be put off: nothing is sent then.
+func (s *socket) send(ctx context.Context, timeout time.Duration, op ws.OpCode, rsv byte, payload []byte) error {
+	h := ws.Header{Fin: true, Rsv: rsv, OpCode: op, Masked: true, Mask: ws.NewMask(), Length: int64(len(payload))}
 	w := frameWriter{s.out[:0]}
 	if err := ws.WriteHeader(&w, h); err != nil {
 		return err
@@ -205,14 +223,20 @@ func (s *socket) send(ctx context.Context, timeout time.Duration, op ws.OpCode, 
 }
 
 func (s *socket) message(ctx context.Context, payload []byte) error {
+	op, rsv := ws.OpBinary, byte(0)
 	if s.codec == wire.JSON {
-		return s.send(ctx, writeTimeout, ws.OpText, payload)
+		op = ws.OpText
 	}
-	return s.send(ctx, writeTimeout, ws.OpBinary, payload)
+	if s.deflate {
+		if b, ok := websocket.AppendDeflated(nil, payload); ok {
+			payload, rsv = b, rsv1
+		}
+	}
+	return s.send(ctx, writeTimeout, op, rsv, payload)
 }
 
 func (s *socket) pong(ctx context.Context, payload []byte) error {
-	return s.send(ctx, writeTimeout, ws.OpPong, payload)
+	return s.send(ctx, writeTimeout, ws.OpPong, 0, payload)
 }
 
 // frameWriter collects a frame, so that it goes out in one write.

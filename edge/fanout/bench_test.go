@@ -42,10 +42,8 @@ func crowd(b *testing.B, n int) (*shard, *cache.Channel, *cache.Cache) {
 	}, make([]wire.Seq, rigLogs))
 	s := e.shards[0]
 	for i := range n {
-		k := &Socket{shard: s, codec: wire.Codec(i % int(wire.Codecs)), state: running}
-		k.user = s.addUser(wire.UserID(fmt.Sprint("u", i)), []*cache.Channel{ch})
-		k.user.sockets = append(k.user.sockets, k)
-		s.sockets[k] = struct{}{}
+		k := &Socket{shard: s, form: cache.FormOf(wire.Codec(i%int(wire.Codecs)), false), state: running}
+		s.addUser(wire.UserID(fmt.Sprint("u", i)), []*cache.Channel{ch}).attach(k)
 		s.wheel.add(k)
 	}
 	return s, ch, c
@@ -54,8 +52,11 @@ func crowd(b *testing.B, n int) (*shard, *cache.Channel, *cache.Cache) {
 // taken is the flush of a socket that takes everything.
 func (s *shard) taken() {
 	for i, k := range s.dirty {
-		s.dirty[i], k.dirty = nil, false
-		k.consume(k.pending)
+		s.dirty[i] = nil
+		k.flags &^= dirty
+		k.out.consume(k.out.pending)
+		s.giveOutbox(k.out)
+		k.out = nil
 	}
 	s.dirty = s.dirty[:0]
 }
@@ -130,9 +131,7 @@ func BenchmarkIdleSocket(b *testing.B) {
 		before := heap()
 		for _, id := range ids {
 			k := &Socket{shard: s, state: running}
-			k.user = s.addUser(id, append([]*cache.Channel(nil), rooms...))
-			k.user.sockets = append(k.user.sockets, k)
-			s.sockets[k] = struct{}{}
+			s.addUser(id, append([]*cache.Channel(nil), rooms...)).attach(k)
 			s.wheel.add(k)
 		}
 		perSocket = float64(heap()-before) / sockets

@@ -12,8 +12,8 @@ import (
 // have their turn.
 const turns = 4
 
-// covered retries the sockets that waited for channels of log p.
-func (s *shard) covered(p wire.LogID) {
+// retry wakes the sockets that waited for channels of log p.
+func (s *shard) retry(p wire.LogID) {
 	for k := range s.waiting[p] {
 		s.queueCatchUp(k)
 	}
@@ -51,14 +51,14 @@ func (s *shard) catchUp(k *Socket) {
 		if k.extra == nil || k.state != running {
 			return
 		}
-		if k.pending > s.e.cfg.Budget/2 {
+		if k.pending() > s.e.cfg.Budget/2 {
 			k.extra.full = true // flush comes back to it
 			return
 		}
 		more := s.catchUpLate(k)
 		more = s.catchUpLogs(k) || more
 		k.settle()
-		if k.dirty {
+		if k.is(dirty) {
 			s.flush(k)
 		}
 		if !more {
@@ -73,7 +73,7 @@ func (s *shard) catchUp(k *Socket) {
 func (s *shard) catchUpLate(k *Socket) (more bool) {
 	x := k.extra
 	for i := 0; i < len(x.late); {
-		if k.pending > s.e.cfg.Budget/2 {
+		if k.pending() > s.e.cfg.Budget/2 {
 			return true
 		}
 		l := &x.late[i]
@@ -94,7 +94,7 @@ func (s *shard) catchUpLate(k *Socket) (more bool) {
 		case cache.Complete, cache.Partial:
 		}
 		for _, f := range frames {
-			s.push(k, f.Packet(k.codec, true))
+			s.push(k, f.PacketIn(k.form, true))
 			l.at = f.Seq
 		}
 		s.e.cfg.Events.Delivered(len(frames))
@@ -121,7 +121,7 @@ func (s *shard) goLive(k *Socket, ch *cache.Channel, pos wire.Seq) {
 		x.behind[ch] = pos
 	}
 	if p, err := Encode(wire.Live{T: wire.TLive, Ch: ch.Name, Seq: pos}); err == nil {
-		s.push(k, p[k.codec])
+		s.push(k, p[k.Codec()])
 	}
 }
 
@@ -212,11 +212,11 @@ func (s *shard) catchUpLog(k *Socket, l *lag) progress {
 			return
 		}
 	}
-	for _, ch := range k.user.roomsOf(l.p) {
+	for _, ch := range k.user.rooms.Of(l.p) {
 		each(ch)
 	}
 	for _, ch := range k.extra.topics {
-		if ch.P == l.p && !k.user.hasRoom(ch) {
+		if ch.P == l.p && !k.user.rooms.Has(ch) {
 			each(ch)
 		}
 	}
@@ -233,11 +233,11 @@ func (s *shard) catchUpLog(k *Socket, l *lag) progress {
 		if f.Seq > upto {
 			break
 		}
-		if k.pending > s.e.cfg.Budget {
+		if k.pending() > s.e.cfg.Budget {
 			upto = l.at
 			break
 		}
-		s.push(k, f.Packet(k.codec, false))
+		s.push(k, f.PacketIn(k.form, false))
 		l.at = f.Seq
 		sent++
 	}
@@ -266,7 +266,7 @@ func (s *shard) note(m map[wire.LogID]map[*Socket]struct{}, p wire.LogID, k *Soc
 func (s *shard) gap(k *Socket, ch *cache.Channel, after, lost wire.Seq) {
 	s.e.cfg.Events.Gap()
 	if p, err := Encode(wire.Gap{T: wire.TGap, Ch: ch.Name, P: ch.P, From: after + 1, To: lost}); err == nil {
-		s.push(k, p[k.codec])
+		s.push(k, p[k.Codec()])
 	}
 }
 
@@ -286,7 +286,7 @@ func (s *shard) gapped(p wire.LogID, floor wire.Seq) {
 	if floor <= at {
 		return
 	}
-	for k := range s.sockets {
+	for k := range s.wheel.sockets() {
 		if k.state != running {
 			continue
 		}

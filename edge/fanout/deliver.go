@@ -33,36 +33,44 @@ func (s *shard) publishFrame(p wire.LogID, f *cache.Frame) (delivered int) {
 	}
 	s.pos[p] = f.Seq
 	ch := f.Channel
-	a := s.index[ch]
-	if a == nil {
-		return 0
-	}
-	var packets [wire.Codecs][]byte
-	give := func(k *Socket) {
+	var packets [cache.Forms][]byte
+	s.each(ch, func(k *Socket) {
 		if !k.takes(ch, f.Seq) {
 			return
 		}
-		if f.Hole || k.pending > s.e.cfg.Budget {
+		if f.Hole || k.pending() > s.e.cfg.Budget {
 			s.withhold(k, p, before, f.Hole)
 			return
 		}
-		if packets[k.codec] == nil {
-			packets[k.codec] = f.Packet(k.codec, false)
+		if packets[k.form] == nil {
+			packets[k.form] = f.PacketIn(k.form, false)
 		}
-		s.push(k, packets[k.codec])
+		s.push(k, packets[k.form])
 		delivered++
-	}
-	for _, u := range a.users {
-		for _, k := range u.sockets {
-			give(k)
+	})
+	return delivered
+}
+
+// each calls give with each session that gets the frames of ch, once.
+func (s *shard) each(ch *cache.Channel, give func(*Socket)) {
+	if owner, ok := ch.Name.Inbox(); ok {
+		if u := s.users[owner]; u != nil && u.rooms.Has(ch) {
+			u.each(give)
 		}
+		return
+	}
+	a := s.index[ch]
+	if a == nil {
+		return
+	}
+	for _, n := range a.members {
+		s.slots[n].each(give)
 	}
 	for _, k := range a.sockets {
-		if k.user == nil || !k.user.hasRoom(ch) { // once per session
+		if k.user == nil || !k.user.rooms.Has(ch) {
 			give(k)
 		}
 	}
-	return delivered
 }
 
 // withhold makes a socket lag: it had everything up to at, and reads the rest
@@ -84,12 +92,12 @@ func (s *shard) push(k *Socket, packet []byte) {
 		return
 	}
 	if k.out == nil {
-		k.out = s.takeList()
+		k.out = s.takeOutbox()
 	}
-	k.out = append(k.out, packet)
-	k.pending += len(packet)
-	if !k.dirty {
-		k.dirty = true
+	k.out.packets = append(k.out.packets, packet)
+	k.out.pending += len(packet)
+	if !k.is(dirty) {
+		k.flags |= dirty
 		s.dirty = append(s.dirty, k)
 	}
 }
@@ -97,10 +105,10 @@ func (s *shard) push(k *Socket, packet []byte) {
 // reply queues what can't be resumed: past twice the budget the socket goes, and
 // leaves the index.
 func (s *shard) reply(k *Socket, packet []byte) {
-	if k.pending > 2*s.e.cfg.Budget && k.state < closing && k.conn != nil {
+	if k.pending() > 2*s.e.cfg.Budget && k.state < closing && k.conn != nil {
 		s.flush(k) // much at once is not slow yet
 	}
-	if k.pending > 2*s.e.cfg.Budget {
+	if k.pending() > 2*s.e.cfg.Budget {
 		s.closeSlow(k)
 		return
 	}
@@ -113,40 +121,43 @@ func (s *shard) closeSlow(k *Socket) {
 	if k.state >= closing || k.conn == nil {
 		return
 	}
-	if k.offset == 0 { // else the rest of a message must go first
-		k.out, k.pending = nil, 0
+	if o := k.out; o != nil && o.offset > 0 { // the rest of a message must go first
+		o.packets, o.pending = slices.Clone(o.packets[:1]), len(o.packets[0])-o.offset
 	} else {
-		rest := len(k.out[0]) - k.offset
-		k.out, k.pending = slices.Clone(k.out[:1]), rest
+		k.out = nil
 	}
 	s.closeSocket(k, wire.CloseSlow, "too slow")
 }
 
 const (
-	// maxLists bounds the lists that a shard keeps for reuse: as many sockets as
-	// usually get something in one turn.
-	maxLists = 16 << 10
-	// maxListCap is the longest list that is kept.
-	maxListCap = 4
+	// maxOutboxes bounds the outboxes that a shard keeps for reuse: as many
+	// sockets as usually get something in one turn.
+	maxOutboxes = 16 << 10
+	// maxOutboxCap is the longest list of packets that is kept with one.
+	maxOutboxCap = 4
 )
 
-// takeList is an empty list of packets. An idle socket has none, and one that
-// gets a frame needs none of its own: it is written in the same turn.
-func (s *shard) takeList() [][]byte {
-	n := len(s.lists) - 1
+// takeOutbox is an empty outbox. An idle socket has none, and one that gets a
+// frame needs none of its own: it is written in the same turn.
+func (s *shard) takeOutbox() *outbox {
+	n := len(s.outboxes) - 1
 	if n < 0 {
-		return nil
+		return &outbox{}
 	}
-	l := s.lists[n]
-	s.lists[n] = nil
-	s.lists = s.lists[:n]
-	return l
+	o := s.outboxes[n]
+	s.outboxes[n] = nil
+	s.outboxes = s.outboxes[:n]
+	return o
 }
 
-// giveList takes a list back, all of whose packets are written.
-func (s *shard) giveList(l [][]byte) {
-	if len(s.lists) < maxLists && cap(l) <= maxListCap {
-		s.lists = append(s.lists, l[:0])
+// giveOutbox takes an outbox back, all of whose packets are written.
+func (s *shard) giveOutbox(o *outbox) {
+	if cap(o.packets) > maxOutboxCap {
+		o.packets = nil
+	}
+	o.packets, o.offset, o.pending = o.packets[:0], 0, 0
+	if len(s.outboxes) < maxOutboxes {
+		s.outboxes = append(s.outboxes, o)
 	}
 }
 
@@ -156,54 +167,61 @@ func (s *shard) flushDirty() {
 	for i := 0; i < len(s.dirty); i++ {
 		k := s.dirty[i]
 		s.dirty[i] = nil
-		k.dirty = false
+		k.flags &^= dirty
 		if k.conn != nil && k.state != closed {
 			s.flush(k)
 		}
 	}
 	s.dirty = s.dirty[:0]
+	if s.writes > 0 {
+		s.e.cfg.Events.Writes(s.writes)
+		s.writes = 0
+	}
 }
 
 // flush writes what is pending, as far as the socket takes it.
 func (s *shard) flush(k *Socket) {
-	if len(k.out) == 0 {
+	o := k.out
+	if o == nil {
 		return
 	}
-	first := k.out[0]
-	k.out[0] = first[k.offset:]
-	s.e.cfg.Events.Writes(1)
+	first := o.packets[0]
+	o.packets[0] = first[o.offset:]
+	s.writes++
 	if k.state == closing { // the rest is the transport's
-		k.conn.CloseAfterWrite(k.out, nil)
-		k.out, k.offset, k.pending = nil, 0, 0
+		k.conn.CloseAfterWrite(o.packets, nil)
+		k.out = nil
 		return
 	}
-	n, err := k.conn.Write(k.out)
-	k.out[0] = first // whole, so that offset goes on telling that it was begun
+	n, err := k.conn.Write(o.packets)
+	o.packets[0] = first // whole, so that offset goes on telling that it was begun
 	if err != nil {
 		return // the connection closes by itself: Closed follows
 	}
-	k.consume(n)
+	if o.consume(n) {
+		k.out = nil
+		s.giveOutbox(o)
+	}
 	s.updateReading(k)
-	if x := k.extra; x != nil && x.full && k.pending <= s.e.cfg.Budget/2 {
+	if x := k.extra; x != nil && x.full && k.pending() <= s.e.cfg.Budget/2 {
 		x.full = false
 		s.queueCatchUp(k)
 	}
 }
 
-// consume drops n written bytes; what is left of out[0] is at offset.
-func (k *Socket) consume(n int) {
-	k.pending -= n
-	n += k.offset
+// consume drops n written bytes, and reports whether that was all.
+func (o *outbox) consume(n int) (empty bool) {
+	o.pending -= n
+	n += o.offset
 	i := 0
-	for i < len(k.out) && n >= len(k.out[i]) {
-		n -= len(k.out[i])
-		k.out[i] = nil
+	for i < len(o.packets) && n >= len(o.packets[i]) {
+		n -= len(o.packets[i])
+		o.packets[i] = nil
 		i++
 	}
-	if i == len(k.out) {
-		k.shard.giveList(k.out)
-		k.out, k.offset = nil, 0
-		return
+	if i == len(o.packets) {
+		return true
 	}
-	k.out, k.offset = k.out[i:], n
+	o.packets, o.offset = o.packets[i:], n
+	return false
 }

@@ -11,6 +11,7 @@ import (
 
 	"selvedge/edge/cache"
 	"selvedge/edge/transport"
+	"selvedge/edge/websocket"
 	"selvedge/wire"
 )
 
@@ -121,11 +122,23 @@ func (e *Engine) Run(ctx context.Context) error {
 // Attach gives a connection that has been upgraded to the engine: the next
 // shard in turn. early are bytes that were read behind the upgrade; session is
 // kept as the socket's Session.
-func (e *Engine) Attach(nc net.Conn, early []byte, codec wire.Codec, session any) error {
+func (e *Engine) Attach(nc net.Conn, early []byte, agreed websocket.Agreement, session any) error {
 	s := e.shards[int(e.next.Add(1))%len(e.shards)]
-	k := &Socket{shard: s, codec: codec, Session: session}
+	k := &Socket{shard: s, form: cache.FormOf(agreed.Codec, agreed.Deflate), Session: session}
 	e.sockets.Add(1)
 	if err := s.loop.Add(nc, early, k); err != nil {
+		e.sockets.Add(-1)
+		return err
+	}
+	return nil
+}
+
+// Take is Attach for a connection of another loop, which gives it up.
+func (e *Engine) Take(c *transport.Conn, early []byte, agreed websocket.Agreement, session any) error {
+	s := e.shards[int(e.next.Add(1))%len(e.shards)]
+	k := &Socket{shard: s, form: cache.FormOf(agreed.Codec, agreed.Deflate), Session: session}
+	e.sockets.Add(1)
+	if err := c.Move(s.loop, early, k); err != nil {
 		e.sockets.Add(-1)
 		return err
 	}
@@ -151,13 +164,13 @@ func (e *Engine) Publish(b *Batch) {
 }
 
 // Covered tells that the cache holds more of channels of log p than before.
-func (e *Engine) Covered(p wire.LogID) { e.each(func(s *shard) { s.covered(p) }) }
+func (e *Engine) Covered(p wire.LogID) { e.each(func(s *shard) { s.retry(p) }) }
 
 // Restart moves every log to new positions and closes all sockets with
 // CloseReconnect: the epoch changed.
 func (e *Engine) Restart(at []wire.Seq, reason string) {
 	e.each(func(s *shard) {
-		for k := range s.sockets {
+		for k := range s.wheel.sockets() {
 			s.closeSocket(k, wire.CloseReconnect, reason)
 		}
 		s.seen = 0
@@ -168,7 +181,7 @@ func (e *Engine) Restart(at []wire.Seq, reason string) {
 // CloseAll closes every socket with a code.
 func (e *Engine) CloseAll(code wire.CloseCode, reason string) {
 	e.each(func(s *shard) {
-		for k := range s.sockets {
+		for k := range s.wheel.sockets() {
 			s.closeSocket(k, code, reason)
 		}
 	})
@@ -219,7 +232,7 @@ func Encode(m any) (Packets, error) {
 		return p, err
 	}
 	for c := range p {
-		p[c] = cache.Packet(wire.Codec(c), b)
+		p[c] = cache.PacketIn(cache.FormOf(wire.Codec(c), false), b)
 	}
 	return p, nil
 }

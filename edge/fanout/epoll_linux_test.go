@@ -121,7 +121,7 @@ func TestEpollDeliversToQuickAndSlow(t *testing.T) {
 	for i := range 8 {
 		ours, theirs := tcpPair(t)
 		codec := wire.Codec(i % int(wire.Codecs))
-		if err := r.e.Attach(ours, nil, codec, wire.UserID(fmt.Sprint("u", i/2))); err != nil {
+		if err := r.e.Attach(ours, nil, websocket.Agreement{Codec: codec}, wire.UserID(fmt.Sprint("u", i/2))); err != nil {
 			t.Fatal(err)
 		}
 		op := websocket.OpBinary

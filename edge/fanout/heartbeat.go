@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"errors"
+	"iter"
 	"slices"
 	"time"
 
@@ -51,6 +52,26 @@ func (w *wheel) remove(k *Socket) {
 	w.buckets[k.bucket] = list[:last]
 }
 
+// sockets are all there are. The loop's body may close the one that it is given.
+func (w *wheel) sockets() iter.Seq[*Socket] {
+	return func(yield func(*Socket) bool) {
+		for _, bucket := range w.buckets {
+			for _, k := range slices.Backward(bucket) { // one that goes moves the last to its place
+				if !yield(k) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (w *wheel) len() (n int) {
+	for _, bucket := range w.buckets {
+		n += len(bucket)
+	}
+	return n
+}
+
 type greeted struct {
 	k        *Socket
 	deadline time.Time
@@ -63,9 +84,16 @@ func (s *shard) Tick(now time.Time) {
 		k := s.hellos[0].k
 		s.hellos[0] = greeted{}
 		s.hellos = s.hellos[1:]
-		if k.state == greeting {
+		switch {
+		case k.state != greeting:
+		case k.is(spoke): // it's we who are slow
+			s.closeSocket(k, wire.CloseReconnect, "unavailable: too busy to answer in time")
+		default:
 			s.closeSocket(k, wire.CloseMalformed, "no hello came")
 		}
+	}
+	if len(s.hellos) == 0 {
+		s.hellos = nil
 	}
 	w := &s.wheel
 	if w.due.IsZero() || now.Sub(w.due) > stall {
@@ -74,7 +102,7 @@ func (s *shard) Tick(now time.Time) {
 	for !now.Before(w.due) {
 		bucket := w.buckets[w.next]
 		for _, k := range slices.Backward(bucket) { // a socket that goes moves the last to its place
-			s.heartbeat(k)
+			s.heartbeat(k, now)
 		}
 		w.next = (w.next + 1) % len(w.buckets)
 		w.due = w.due.Add(w.every)
@@ -89,24 +117,28 @@ var errDead = errors.New("fanout: the peer is silent")
 var pingFrame = websocket.Ping(nil)
 
 // heartbeat pings k, or ends it when it was silent for two intervals.
-func (s *shard) heartbeat(k *Socket) {
+func (s *shard) heartbeat(k *Socket, now time.Time) {
 	if k.state >= closing {
 		return
 	}
-	if k.busy {
-		k.heard = true // nobody listened: TCP itself must tell
+	if k.expires != 0 && now.Unix() > int64(k.expires) {
+		s.closeSocket(k, wire.CloseExpired, "token expired")
+		return
 	}
-	if !k.heard && k.missed {
+	if k.is(busy) {
+		k.flags |= heard // nobody listened: TCP itself must tell
+	}
+	if !k.is(heard) && k.is(missed) {
 		k.conn.Close(errDead)
 		return
 	}
-	k.missed = !k.heard
-	k.heard = false
+	k.set(missed, !k.is(heard))
+	k.flags &^= heard
 	s.push(k, pingFrame)
 	if k.extra != nil && len(k.extra.behind) > 0 {
 		s.dropReached(k)
 	}
-	if k.state == running && k.pending <= s.e.cfg.Budget {
+	if k.state == running && k.pending() <= s.e.cfg.Budget {
 		s.push(k, s.cursor(k))
 	}
 }
@@ -115,12 +147,13 @@ func (s *shard) heartbeat(k *Socket) {
 // those logs where that is so (rule 5). All live sockets share one message.
 func (s *shard) cursor(k *Socket) []byte {
 	if k.extra == nil {
-		if s.cursors[k.codec] == nil {
-			s.cursors[k.codec] = s.cursorPacket(k.codec, nil)
+		c := k.Codec()
+		if s.cursors[c] == nil {
+			s.cursors[c] = s.cursorPacket(c, nil)
 		}
-		return s.cursors[k.codec]
+		return s.cursors[c]
 	}
-	return s.cursorPacket(k.codec, k.extra)
+	return s.cursorPacket(k.Codec(), k.extra)
 }
 
 func (s *shard) cursorPacket(c wire.Codec, x *extra) []byte {
@@ -137,5 +170,5 @@ func (s *shard) cursorPacket(c wire.Codec, x *extra) []byte {
 	if err != nil {
 		return nil
 	}
-	return cache.Packet(c, b)
+	return cache.PacketIn(cache.FormOf(c, false), b)
 }

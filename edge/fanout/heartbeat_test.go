@@ -104,7 +104,7 @@ func TestOwnPositionsAreForgotten(t *testing.T) {
 		ann.expect("joined "+string(a.Name)+" 3", "live "+string(a.Name)+" 3", frames(a.Name, 4)[0])
 		pass(1100 * time.Millisecond)
 		r.inside(func(s *shard) {
-			for k := range s.sockets {
+			for k := range s.wheel.sockets() {
 				if k.extra != nil {
 					t.Errorf("it keeps %+v", k.extra)
 				}
@@ -177,9 +177,18 @@ func TestHelloTimeout(t *testing.T) {
 		second.expect("close 4004")
 		good.expect()
 		r.inside(func(s *shard) {
-			if len(s.hellos) != 0 || len(s.sockets) != 1 {
-				t.Errorf("%d hellos and %d sockets are kept", len(s.hellos), len(s.sockets))
+			if len(s.hellos) != 0 || s.wheel.len() != 1 {
+				t.Errorf("%d hellos and %d sockets are kept", len(s.hellos), s.wheel.len())
 			}
 		})
+	})
+}
+
+// Who said hello and got no answer in time may come again: it did nothing wrong.
+func TestHelloTimeoutOfOurOwn(t *testing.T) {
+	bubble(t, rigConfig{Config: Config{HelloTimeout: 3 * time.Second}}, func(r *rig) {
+		c := r.connect(wire.JSON)
+		pass(4 * time.Second)
+		c.expect("close 4000")
 	})
 }

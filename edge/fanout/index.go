@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"iter"
 	"slices"
 
 	"selvedge/edge/cache"
@@ -10,30 +11,85 @@ import (
 // user is a user with sockets in this shard. Memberships hang on it, not on the
 // sockets.
 type user struct {
-	id      wire.UserID
-	sockets []*Socket
-	rooms   []*cache.Channel // ordered by log
+	id     wire.UserID
+	first  *Socket    // nil once the user is gone
+	others *[]*Socket // most have none
+	rooms  Rooms
+	slot   slot
+	named  uint32 // audiences that name slot
 }
 
-// audience is who gets a channel's frames in this shard.
+// slot is a user's number in its shard: half a pointer's memory, times the
+// rooms of every user.
+type slot uint32
+
+// sockets are the user's sessions, the newest first. The loop's body may end the
+// one that it is given.
+func (u *user) sockets() iter.Seq[*Socket] {
+	return func(yield func(*Socket) bool) {
+		if u.others != nil {
+			for _, k := range slices.Backward(*u.others) {
+				if !yield(k) {
+					return
+				}
+			}
+		}
+		if u.first != nil {
+			yield(u.first)
+		}
+	}
+}
+
+// each calls fn with each of the user's sessions: sockets, for the hot path.
+func (u *user) each(fn func(*Socket)) {
+	if u.first == nil {
+		return
+	}
+	fn(u.first)
+	if u.others != nil {
+		for _, k := range *u.others {
+			fn(k)
+		}
+	}
+}
+
+func (u *user) attach(k *Socket) {
+	k.user = u
+	switch {
+	case u.first == nil:
+		u.first = k
+	case u.others == nil:
+		u.others = &[]*Socket{k}
+	default:
+		*u.others = append(*u.others, k)
+	}
+}
+
+// detach removes k. first is nil then if it was the last.
+func (u *user) detach(k *Socket) {
+	k.user = nil
+	if u.others == nil {
+		u.first = nil
+		return
+	}
+	list := *u.others
+	if u.first == k {
+		u.first, k = list[len(list)-1], list[len(list)-1]
+	}
+	if list = remove(list, k); list == nil {
+		u.others = nil
+		return
+	}
+	*u.others = list
+}
+
+// audience is who gets a channel's frames in this shard. An inbox needs none:
+// its user is.
 type audience struct {
-	users   []*user   // its members
+	members []slot    // its members, and some users that are gone
+	gone    int       // how many of them
 	sockets []*Socket // its subscribers
 }
-
-func byLog(ch *cache.Channel, p wire.LogID) int { return int(ch.P) - int(p) }
-
-// roomsOf are u's rooms in log p.
-func (u *user) roomsOf(p wire.LogID) []*cache.Channel {
-	i, _ := slices.BinarySearchFunc(u.rooms, p, byLog)
-	j := i
-	for j < len(u.rooms) && u.rooms[j].P == p {
-		j++
-	}
-	return u.rooms[i:j]
-}
-
-func (u *user) hasRoom(ch *cache.Channel) bool { return slices.Contains(u.roomsOf(ch.P), ch) }
 
 func (s *shard) audience(ch *cache.Channel) *audience {
 	a := s.index[ch]
@@ -45,46 +101,109 @@ func (s *shard) audience(ch *cache.Channel) *audience {
 }
 
 func (s *shard) dropAudience(ch *cache.Channel, a *audience) {
-	if len(a.users)+len(a.sockets) == 0 {
+	if len(a.members)+len(a.sockets) == 0 {
 		delete(s.index, ch)
 	}
 }
 
-// addUser is the user of id, with rooms if it is new here.
-func (s *shard) addUser(id wire.UserID, rooms []*cache.Channel) *user {
+// addUser is the user of id, with these rooms if it is new here.
+func (s *shard) addUser(id wire.UserID, list Rooms) *user {
 	if u := s.users[id]; u != nil {
 		return u
 	}
-	slices.SortFunc(rooms, func(a, b *cache.Channel) int { return byLog(a, b.P) })
-	u := &user{id: id, rooms: rooms}
+	u := &user{id: id, rooms: slices.Clip(list)} // others have the list, too
 	s.users[id] = u
-	for _, ch := range rooms {
-		a := s.audience(ch)
-		a.users = append(a.users, u)
+	if n := len(s.freeSlots); n > 0 {
+		u.slot, s.freeSlots = s.freeSlots[n-1], s.freeSlots[:n-1]
+		s.slots[u.slot] = u
+	} else {
+		u.slot = slot(len(s.slots))
+		s.slots = append(s.slots, u)
+	}
+	for _, ch := range list {
+		s.enter(ch, u)
 	}
 	return u
 }
 
-// dropUser forgets a user without sockets.
-func (s *shard) dropUser(u *user) {
-	for _, ch := range u.rooms {
-		s.removeMember(ch, u)
+// enter adds u to the audience of ch.
+func (s *shard) enter(ch *cache.Channel, u *user) {
+	if _, inbox := ch.Name.Inbox(); inbox {
+		return
 	}
-	delete(s.users, u.id)
-}
-
-func (s *shard) addMember(ch *cache.Channel, u *user) {
-	i, _ := slices.BinarySearchFunc(u.rooms, ch.P, byLog)
-	u.rooms = slices.Insert(u.rooms, i, ch)
 	a := s.audience(ch)
-	a.users = append(a.users, u)
+	if len(a.members) == cap(a.members) {
+		// An eighth of spare room, rather than append's double: there is one such
+		// list for each room.
+		a.members = append(make([]slot, 0, len(a.members)+len(a.members)/8+4), a.members...)
+	}
+	a.members = append(a.members, u.slot)
+	u.named++
 }
 
-func (s *shard) removeMember(ch *cache.Channel, u *user) {
-	if a := s.index[ch]; a != nil {
-		a.users = remove(a.users, u)
-		s.dropAudience(ch, a)
+// dropUser forgets a user without sockets. The audiences are left to be swept
+// when enough of them is gone: to look for one member in each room costs as
+// much as the rooms are large, and when an edge loses its sockets, it loses
+// them all. Until no audience names it, the slot is not given to anybody else.
+func (s *shard) dropUser(u *user) {
+	delete(s.users, u.id)
+	list := u.rooms
+	u.rooms = nil
+	for _, ch := range list {
+		if a := s.index[ch]; a != nil {
+			if a.gone++; a.gone*4 > len(a.members)+4 || a.gone == len(a.members) {
+				s.sweep(ch, a)
+			}
+		}
 	}
+	s.giveSlot(u)
+}
+
+// sweep takes the users that are gone out of an audience.
+func (s *shard) sweep(ch *cache.Channel, a *audience) {
+	a.members = slices.DeleteFunc(a.members, func(n slot) bool {
+		u := s.slots[n]
+		if u.first != nil {
+			return false
+		}
+		u.named--
+		s.giveSlot(u)
+		return true
+	})
+	a.gone = 0
+	s.dropAudience(ch, a)
+}
+
+// giveSlot gives the slot of a user that is gone back, if nobody names it.
+func (s *shard) giveSlot(u *user) {
+	if u.first == nil && u.named == 0 && s.slots[u.slot] == u {
+		s.slots[u.slot] = nil
+		s.freeSlots = append(s.freeSlots, u.slot)
+	}
+}
+
+// addMember adds a room to a user.
+func (s *shard) addMember(ch *cache.Channel, u *user) {
+	u.rooms = u.rooms.With(ch)
+	s.enter(ch, u)
+}
+
+// removeMember takes a room from a user.
+func (s *shard) removeMember(ch *cache.Channel, u *user) {
+	u.rooms = u.rooms.Without(ch)
+	a := s.index[ch]
+	if a == nil {
+		return
+	}
+	n := len(a.members)
+	if a.members = remove(a.members, u.slot); len(a.members) < n {
+		u.named--
+	}
+	if a.gone > 0 && a.gone == len(a.members) {
+		s.sweep(ch, a)
+		return
+	}
+	s.dropAudience(ch, a)
 }
 
 // remove takes x out of list, whose order doesn't matter.

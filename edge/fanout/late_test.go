@@ -38,7 +38,7 @@ func TestLateChannel(t *testing.T) {
 		r.publish(a.Name, 1)
 		ann.expect(slices.Concat(frames(late, 9), frames(a.Name, 10))...)
 		r.inside(func(s *shard) {
-			for k := range s.sockets {
+			for k := range s.wheel.sockets() {
 				if k.extra != nil {
 					t.Errorf("a socket that has caught up keeps %+v", k.extra)
 				}

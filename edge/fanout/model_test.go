@@ -161,6 +161,7 @@ func (rd *reader) come() {
 	c.mu.Lock()
 	c.onMsg = rd.take
 	c.mu.Unlock()
+	st.Rooms = NewRooms(st.Rooms)
 	c.sock.Start(st)
 	synctest.Wait()
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -22,6 +23,8 @@ type peer struct {
 	codec wire.Codec
 	gate  chan struct{} // capacity 1: holds a token while the client reads
 	pongs chan []byte   // on their way, as in a kernel's buffer; closed by read
+
+	bytes atomic.Int64 // read
 
 	mu     sync.Mutex
 	sock   *Socket  // guarded by mu until the hello has arrived
@@ -96,12 +99,13 @@ func newPeer(r *rig, nc net.Conn, codec wire.Codec) *peer {
 
 func (c *peer) read() {
 	defer close(c.pongs)
-	parser := websocket.FromServer()
+	parser := websocket.FromServer().Inflating()
 	buf := make([]byte, 4<<10)
 	for {
 		<-c.gate
 		c.gate <- struct{}{}
 		n, err := c.nc.Read(buf)
+		c.bytes.Add(int64(n))
 		if err != nil {
 			_ = c.nc.Close()
 			return

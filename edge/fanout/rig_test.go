@@ -12,6 +12,7 @@ import (
 
 	"selvedge/edge/cache"
 	"selvedge/edge/transport"
+	"selvedge/edge/websocket"
 	"selvedge/wire"
 )
 
@@ -266,9 +267,15 @@ func (r *rig) Closed(k *Socket) {
 // attach connects a client that has not said hello.
 func (r *rig) attach(codec wire.Codec) *peer {
 	r.t.Helper()
+	return r.agree(websocket.Agreement{Codec: codec})
+}
+
+// agree is attach with all that client and server agreed on.
+func (r *rig) agree(agreed websocket.Agreement) *peer {
+	r.t.Helper()
 	ours, theirs := net.Pipe()
-	c := newPeer(r, theirs, codec)
-	if err := r.e.Attach(ours, nil, codec, c); err != nil {
+	c := newPeer(r, theirs, agreed.Codec)
+	if err := r.e.Attach(ours, nil, agreed, c); err != nil {
 		r.t.Fatal(err)
 	}
 	synctest.Wait()
@@ -312,6 +319,7 @@ func (r *rig) begin(c *peer, st *Start) {
 		}
 		st.Welcome = p[c.codec]
 	}
+	st.Rooms = NewRooms(st.Rooms)
 	c.sock.Start(st)
 }
 

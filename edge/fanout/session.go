@@ -8,30 +8,34 @@ import (
 )
 
 // start begins a session on k: the welcome, then it lags on every log from
-// where it stands, which is over at once where there is nothing to catch up.
+// where it stands, but for those where there is nothing to catch up.
 func (s *shard) start(k *Socket, st *Start) {
 	if k.state != greeting || k.conn == nil {
 		return
 	}
 	k.state = running
-	k.user = s.addUser(st.User, st.Rooms)
-	k.user.sockets = append(k.user.sockets, k)
+	k.expires = unixSeconds(st.Expires)
+	s.addUser(st.User, st.Rooms).attach(k)
 	s.push(k, st.Welcome)
-	x := k.more()
 	for _, ch := range st.Topics {
 		s.addTopic(k, ch)
 	}
 	for p := range s.pos {
-		x.lags = append(x.lags, lag{wire.LogID(p), st.At[p]})
+		if p := wire.LogID(p); st.At[p] != s.pos[p] || !s.covered(k, p) {
+			x := k.more()
+			x.lags = append(x.lags, lag{p, st.At[p]})
+		}
 	}
 	// A channel with a position of its own is late until that is the log's: the
 	// client knows that it is done by `live`.
 	for ch, at := range st.Behind {
+		x := k.more()
 		x.late = append(x.late, late{ch, at})
 	}
 	for _, j := range st.Joined {
 		s.push(k, j.Packet)
 		if at, ok := st.Behind[j.Ch]; !ok || at < j.From {
+			x := k.more()
 			x.late = slices.DeleteFunc(x.late, func(l late) bool { return l.ch == j.Ch })
 			x.late = append(x.late, late{j.Ch, j.From})
 		}
@@ -39,15 +43,37 @@ func (s *shard) start(k *Socket, st *Start) {
 	s.catchUp(k)
 }
 
+// covered reports whether the cache holds everything of k's channels in log p
+// that comes after the log's position: there is nothing to catch up on.
+func (s *shard) covered(k *Socket, p wire.LogID) bool {
+	held := func(ch *cache.Channel) bool {
+		floor, live := ch.Floor()
+		return live && floor <= s.pos[p]
+	}
+	for _, ch := range k.user.rooms.Of(p) {
+		if !held(ch) {
+			return false
+		}
+	}
+	if k.extra != nil {
+		for _, ch := range k.extra.topics {
+			if ch.P == p && !held(ch) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // join is Engine.Join in this shard.
 func (s *shard) join(id wire.UserID, ch *cache.Channel, from wire.Seq, joined Packets) {
 	u := s.users[id]
-	if u == nil || u.hasRoom(ch) {
+	if u == nil || u.rooms.Has(ch) {
 		return
 	}
 	s.addMember(ch, u)
-	for _, k := range slices.Backward(u.sockets) { // one that is too slow leaves the list
-		s.reply(k, joined[k.codec])
+	for k := range u.sockets() { // one that is too slow leaves
+		s.reply(k, joined[k.Codec()])
 		s.begin(k, ch, from)
 	}
 }
@@ -55,14 +81,13 @@ func (s *shard) join(id wire.UserID, ch *cache.Channel, from wire.Seq, joined Pa
 // leave is Engine.Leave in this shard.
 func (s *shard) leave(id wire.UserID, ch *cache.Channel, left Packets) {
 	u := s.users[id]
-	if u == nil || !u.hasRoom(ch) {
+	if u == nil || !u.rooms.Has(ch) {
 		return
 	}
-	u.rooms = slices.DeleteFunc(u.rooms, func(c *cache.Channel) bool { return c == ch })
 	s.removeMember(ch, u)
-	for _, k := range slices.Backward(u.sockets) {
+	for k := range u.sockets() {
 		s.end(k, ch)
-		s.reply(k, left[k.codec])
+		s.reply(k, left[k.Codec()])
 	}
 }
 
@@ -129,23 +154,9 @@ func (s *shard) unsubscribe(k *Socket, ch *cache.Channel) {
 
 // signal hands on what isn't kept: a socket with much pending goes without.
 func (s *shard) signal(ch *cache.Channel, from wire.UserID, sig Packets) {
-	a := s.index[ch]
-	if a == nil {
-		return
-	}
-	give := func(k *Socket) {
-		if k.state == running && k.pending <= s.e.cfg.Budget && (k.user == nil || k.user.id != from) {
-			s.push(k, sig[k.codec])
+	s.each(ch, func(k *Socket) {
+		if k.state == running && k.pending() <= s.e.cfg.Budget && (k.user == nil || k.user.id != from) {
+			s.push(k, sig[k.Codec()])
 		}
-	}
-	for _, u := range a.users {
-		for _, k := range u.sockets {
-			give(k)
-		}
-	}
-	for _, k := range a.sockets {
-		if k.user == nil || !k.user.hasRoom(ch) { // once per session
-			give(k)
-		}
-	}
+	})
 }

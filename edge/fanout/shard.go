@@ -34,28 +34,31 @@ type shard struct {
 	published []atomic.Uint64 // pos, for everybody to read
 
 	// Owned by the loop's goroutine.
-	pos     []wire.Seq // by log: every frame up to it was handed on
-	seen    wire.Seq   // memberships up to it were told to the sessions
-	sockets map[*Socket]struct{}
-	users   map[wire.UserID]*user
-	index   map[*cache.Channel]*audience
-	waiting map[wire.LogID]map[*Socket]struct{} // lag for want of a fill or an interest
-	ahead   map[wire.LogID]map[*Socket]struct{} // know more than this shard does
-	dirty   []*Socket                           // have something to write
-	again   []*Socket                           // have more to catch up on, next turn
-	spare   []mail                              // the other half of the mailbox
-	lists   [][][]byte                          // of packets, for reuse
-	frames  []*cache.Frame                      // scratch of catching up
-	wheel   wheel
-	hellos  []greeted // oldest first: who has yet to say hello
-	cursors [wire.Codecs][]byte
+	pos       []wire.Seq // by log: every frame up to it was handed on
+	seen      wire.Seq   // memberships up to it were told to the sessions
+	users     map[wire.UserID]*user
+	slots     []*user // by slot; nil if nobody has it
+	index     map[*cache.Channel]*audience
+	waiting   map[wire.LogID]map[*Socket]struct{} // lag for want of a fill or an interest
+	ahead     map[wire.LogID]map[*Socket]struct{} // know more than this shard does
+	dirty     []*Socket                           // have something to write
+	again     []*Socket                           // have more to catch up on, next turn
+	spare     []mail                              // the other half of the mailbox
+	outboxes  []*outbox                           // for reuse
+	writes    int                                 // system calls not reported yet
+	parser    websocket.Parser                    // of whoever has none of its own
+	freeSlots []slot
+	frames    []*cache.Frame // scratch of catching up
+	wheel     wheel
+	hellos    []greeted // oldest first: who has yet to say hello
+	cursors   [wire.Codecs][]byte
 }
 
 func newShard(e *Engine, loop transport.Loop, at []wire.Seq) *shard {
 	s := &shard{
 		e: e, loop: loop,
 		published: make([]atomic.Uint64, e.cfg.Logs), pos: make([]wire.Seq, e.cfg.Logs),
-		sockets: map[*Socket]struct{}{}, users: map[wire.UserID]*user{}, index: map[*cache.Channel]*audience{},
+		users: map[wire.UserID]*user{}, index: map[*cache.Channel]*audience{},
 		waiting: map[wire.LogID]map[*Socket]struct{}{}, ahead: map[wire.LogID]map[*Socket]struct{}{},
 		wheel: newWheel(e.cfg.Ping),
 	}
@@ -152,18 +155,36 @@ func (s *shard) Data(c *transport.Conn, b []byte) error {
 	if k.conn == nil {
 		s.adopt(k, c)
 	}
-	k.heard = true
+	k.flags |= heard
 	if k.state >= closing {
 		return nil // only the close frame's echo is of interest, and it may be lost
 	}
-	err := k.parser.Feed(b, wire.MaxClientMessage, func(op websocket.Op, payload []byte) error {
-		return s.message(k, op, payload)
-	})
-	if err != nil {
+	if err := s.feed(k, b); err != nil {
 		s.protocolError(k, err)
 	}
 	s.flushDirty()
 	return nil
+}
+
+// feed parses b. A socket has a parser of its own only while a message is
+// incomplete.
+func (s *shard) feed(k *Socket, b []byte) error {
+	p := k.parser
+	if p == nil {
+		p = &s.parser
+		*p = websocket.FromClient(k.form.Deflates())
+	}
+	err := p.Feed(b, wire.MaxClientMessage, func(op websocket.Op, payload []byte) error {
+		return s.message(k, op, payload)
+	})
+	switch {
+	case p.Idle():
+		k.parser = nil
+	case k.parser == nil:
+		own := s.parser
+		k.parser = &own
+	}
+	return err
 }
 
 func (s *shard) message(k *Socket, op websocket.Op, payload []byte) error {
@@ -177,10 +198,11 @@ func (s *shard) message(k *Socket, op websocket.Op, payload []byte) error {
 	case websocket.OpClose:
 		s.closeSocket(k, wire.CloseNormal, "")
 	case websocket.OpText, websocket.OpBinary:
-		if (op == websocket.OpText) != (k.codec == wire.JSON) {
-			s.closeSocket(k, wire.CloseWrongType, "this socket speaks "+k.codec.Subprotocol())
+		if (op == websocket.OpText) != (k.Codec() == wire.JSON) {
+			s.closeSocket(k, wire.CloseWrongType, "this socket speaks "+k.Codec().Subprotocol())
 			return nil
 		}
+		k.flags |= spoke
 		s.e.cfg.Sessions.Message(k, payload)
 	}
 	return nil
@@ -198,7 +220,6 @@ func (s *shard) protocolError(k *Socket, err error) {
 // adopt takes a new connection's socket in.
 func (s *shard) adopt(k *Socket, c *transport.Conn) {
 	k.conn = c
-	s.sockets[k] = struct{}{}
 	s.wheel.add(k)
 	s.hellos = append(s.hellos, greeted{k, time.Now().Add(s.e.cfg.HelloTimeout)})
 }
@@ -206,7 +227,7 @@ func (s *shard) adopt(k *Socket, c *transport.Conn) {
 // Writable goes on with what is pending, and with what was withheld.
 func (s *shard) Writable(c *transport.Conn) {
 	k := c.Data.(*Socket)
-	k.heard = true // it took what it was sent
+	k.flags |= heard // it took what it was sent
 	s.flush(k)
 }
 
@@ -222,10 +243,9 @@ func (s *shard) Closed(c *transport.Conn, _ error) {
 		s.e.cfg.Events.Closed(0)
 	}
 	k.state = closed
-	delete(s.sockets, k)
 	s.wheel.remove(k)
 	s.endSession(k)
-	k.out, k.pending, k.extra = nil, 0, nil
+	k.out, k.extra, k.parser = nil, nil, nil
 	s.e.cfg.Sessions.Closed(k)
 }
 
@@ -244,8 +264,7 @@ func (s *shard) endSession(k *Socket) {
 		x.topics, x.lags, x.late, x.behind = nil, nil, nil, nil
 	}
 	if u := k.user; u != nil {
-		k.user = nil
-		if u.sockets = remove(u.sockets, k); len(u.sockets) == 0 {
+		if u.detach(k); u.first == nil {
 			s.dropUser(u)
 		}
 	}
@@ -273,15 +292,15 @@ func (s *shard) closeSocket(k *Socket, code wire.CloseCode, reason string) {
 // updateReading stops reading a socket that has more pending than its budget,
 // or whose session is busy.
 func (s *shard) updateReading(k *Socket) {
-	stop := k.busy || k.pending > s.e.cfg.Budget
-	if stop == k.paused || k.conn == nil || k.state == closed {
+	stop := k.is(busy) || k.pending() > s.e.cfg.Budget
+	if stop == k.is(paused) || k.conn == nil || k.state == closed {
 		return
 	}
-	if k.paused = stop; stop {
+	if k.set(paused, stop); stop {
 		k.conn.PauseRead()
 	} else {
 		k.conn.ResumeRead()
 	}
 }
 
-func (k *Socket) String() string { return fmt.Sprintf("socket %p (%s)", k, k.codec) }
+func (k *Socket) String() string { return fmt.Sprintf("socket %p (%s)", k, k.form) }

@@ -13,15 +13,18 @@ import (
 // pending is the most that any socket has pending now.
 func (r *rig) pending() (most int) {
 	r.inside(func(s *shard) {
-		for k := range s.sockets {
-			sum := -k.offset
-			for _, b := range k.out {
-				sum += len(b)
+		for k := range s.wheel.sockets() {
+			sum := 0
+			if k.out != nil {
+				sum = -k.out.offset
+				for _, b := range k.out.packets {
+					sum += len(b)
+				}
 			}
-			if sum != k.pending {
-				r.t.Errorf("%d bytes are pending, %d are counted", sum, k.pending)
+			if sum != k.pending() {
+				r.t.Errorf("%d bytes are pending, %d are counted", sum, k.pending())
 			}
-			most = max(most, k.pending)
+			most = max(most, k.pending())
 		}
 	})
 	return most
@@ -73,13 +76,13 @@ func TestBurstLargerThanTheBudget(t *testing.T) {
 		ann.expect(frames(a.Name, upTo(1, 200)...)...)
 		// The same for what can't be resumed.
 		r.inside(func(s *shard) {
-			for k := range s.sockets {
+			for k := range s.wheel.sockets() {
 				for i := range 200 {
 					p, err := Encode(wire.Placed{T: wire.TReply, ID: uint64(i)})
 					if err != nil {
 						t.Error(err)
 					}
-					s.reply(k, p[k.codec])
+					s.reply(k, p[k.Codec()])
 				}
 			}
 		})

@@ -1,6 +1,9 @@
 package fanout
 
 import (
+	"math"
+	"time"
+
 	"selvedge/edge/cache"
 	"selvedge/edge/transport"
 	"selvedge/edge/websocket"
@@ -13,27 +16,37 @@ import (
 type Socket struct {
 	// Fixed.
 	shard *shard
-	codec wire.Codec
 	// Session belongs to Sessions.
 	Session any
 
 	// Owned by the shard's goroutine.
 	conn   *transport.Conn
-	parser websocket.Parser
-	user   *user // nil before the start of the session
-	state  state
-	slot   int32 // index in its bucket of the wheel
-	bucket int16
-	heard  bool // something came since the last ping
-	missed bool // nothing came between the last two pings
-	paused bool // isn't read: over budget, or its session has enough to do
-	busy   bool // its session asked not to be read
-	dirty  bool // is in shard.dirty
+	parser *websocket.Parser // nil between whole messages
+	user   *user             // nil before the start of the session
+	out    *outbox           // nil when nothing is pending
+	extra  *extra
 
-	out     [][]byte // not written yet; out[0] from offset on
+	expires uint32 // Unix seconds; 0 = never
+	slot    int32  // index in its bucket of the wheel
+	bucket  int16
+	form    cache.Form // fixed
+	state   state
+	flags   flags
+}
+
+// outbox is what waits to be written to a socket. Idle ones have none.
+type outbox struct {
+	packets [][]byte // packets[0] from offset on
 	offset  int
-	pending int // bytes in out
-	extra   *extra
+	pending int // bytes
+}
+
+// pending are the bytes that wait to be written.
+func (k *Socket) pending() int {
+	if k.out == nil {
+		return 0
+	}
+	return k.out.pending
 }
 
 // state is where a socket is in its life.
@@ -45,6 +58,26 @@ const (
 	closing // a close frame is on its way out
 	closed
 )
+
+// flags are what else is to be known of a socket.
+type flags uint8
+
+const (
+	heard  flags = 1 << iota // something came since the last ping
+	missed                   // nothing came between the last two pings
+	paused                   // isn't read: over budget, or its session has enough to do
+	busy                     // its session asked not to be read
+	dirty                    // is in shard.dirty
+	spoke                    // a message came
+)
+
+func (k *Socket) is(f flags) bool { return k.flags&f != 0 }
+
+func (k *Socket) set(f flags, on bool) {
+	if k.flags &^= f; on {
+		k.flags |= f
+	}
+}
 
 // extra is what a socket has beyond the usual: most have none, most of the time.
 type extra struct {
@@ -72,7 +105,7 @@ type late struct {
 }
 
 // Codec is the socket's codec.
-func (k *Socket) Codec() wire.Codec { return k.codec }
+func (k *Socket) Codec() wire.Codec { return k.form.Codec() }
 
 // Positions are the positions of the socket's shard by log: where a session
 // that starts now begins.
@@ -92,7 +125,7 @@ func (k *Socket) SendMessage(m any) {
 		k.Close(wire.CloseReconnect, "internal")
 		return
 	}
-	k.Send(cache.Packet(k.codec, b))
+	k.Send(cache.PacketIn(k.form.Plain(), b))
 }
 
 // Close closes the socket with a code, once what is pending has been written.
@@ -103,7 +136,7 @@ func (k *Socket) Close(code wire.CloseCode, reason string) {
 // Busy stops (true) or goes on (false) reading what the client sends.
 func (k *Socket) Busy(on bool) {
 	k.shard.post(mail{fn: func(s *shard) {
-		k.busy = on
+		k.set(busy, on)
 		s.updateReading(k)
 	}})
 }
@@ -111,7 +144,7 @@ func (k *Socket) Busy(on bool) {
 // Start is the beginning of a session.
 type Start struct {
 	User    wire.UserID
-	Rooms   []*cache.Channel // the user's, in full; taken over
+	Rooms   Rooms // the user's, in full; shared
 	Topics  []*cache.Channel
 	Welcome []byte     // for the socket's codec
 	At      []wire.Seq // everything up to it is had
@@ -119,6 +152,9 @@ type Start struct {
 	Behind map[*cache.Channel]wire.Seq
 	// Joined are rooms that were joined after the session last looked.
 	Joined []Joined
+	// Expires is when the session ends unless Expire says otherwise, to the next
+	// ping; zero = never.
+	Expires time.Time
 }
 
 // Joined is a room that a session is told of.
@@ -131,6 +167,19 @@ type Joined struct {
 // Start starts the session: the welcome, then what was missed, then what comes.
 func (k *Socket) Start(st *Start) {
 	k.shard.post(mail{fn: func(s *shard) { s.start(k, st) }})
+}
+
+// Expire sets when the session ends, as Start.Expires does.
+func (k *Socket) Expire(at time.Time) {
+	k.shard.post(mail{fn: func(*shard) { k.expires = unixSeconds(at) }})
+}
+
+// unixSeconds is at as a socket keeps it, up to the year 2106.
+func unixSeconds(at time.Time) uint32 {
+	if at.IsZero() {
+		return 0
+	}
+	return uint32(min(max(at.Unix(), 1), math.MaxUint32))
 }
 
 // Subscribe adds a topic: reply is made of the position after which its frames

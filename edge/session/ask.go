@@ -16,25 +16,27 @@ func (s *session) ask(msg *wire.ClientMessage) {
 		return
 	}
 	if room, ok := q.Ch.Room(); q.T == wire.QHistory && ok && !s.user.isMember(room) ||
-		q.T == wire.QHistory && q.Ch.IsTopic() && !s.claims.MaySubscribe(string(q.Ch)) ||
+		q.T == wire.QHistory && q.Ch.IsTopic() && !s.grants.maySubscribe(string(q.Ch)) ||
 		q.T == wire.QMembers && !s.user.isMember(q.Room) {
-		s.fail(msg.ID, wire.Forbidden, fmt.Sprintf("%s may not read this", s.claims.User))
+		s.fail(msg.ID, wire.Forbidden, fmt.Sprintf("%s may not read this", s.user.id))
 		return
 	}
 	if inbox, ok := q.Ch.Inbox(); ok && inbox != s.user.id {
 		s.fail(msg.ID, wire.Forbidden, "an inbox is its user's")
 		return
 	}
-	if s.reads == nil {
-		s.reads = make(chan struct{}, maxReads)
+	x := s.extras()
+	if x.reads == nil {
+		x.reads = make(chan struct{}, maxReads)
 	}
+	reads := x.reads
 	select {
-	case s.reads <- struct{}{}:
+	case reads <- struct{}{}:
 	case <-s.m.ctx.Done():
 		return
 	}
 	s.m.spawn(func() {
-		defer func() { <-s.reads }()
+		defer func() { <-reads }()
 		defer s.took(msg.T, time.Now())
 		if a, err := s.m.query(q); s.answered(msg.ID, a, err) {
 			s.sock.SendMessage(reply(msg, a))

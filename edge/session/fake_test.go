@@ -130,6 +130,14 @@ func (c *core) Query(ctx context.Context, q *wire.Query) (*wire.Answer, error) {
 	return a, nil
 }
 
+func encoded(v any) wire.Data {
+	b, err := wire.Msgpack.Append(nil, v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
 func (c *core) answerLocked(q *wire.Query) *wire.Answer {
 	if c.answer != nil {
 		if a := c.answer(q); a != nil {
@@ -139,11 +147,18 @@ func (c *core) answerLocked(q *wire.Query) *wire.Answer {
 	a := &wire.Answer{Epoch: c.epoch, V: c.v}
 	switch q.T {
 	case wire.QHello:
-		a.User = &wire.UserInfo{ID: q.User, Data: wire.Data{0x80}}
-		for _, m := range c.members[q.User] {
-			a.Memberships = append(a.Memberships, m)
-			a.Rooms = append(a.Rooms, room(m.Room))
-			a.RoomsV = max(a.RoomsV, m.V)
+		var hellos []wire.Hello
+		for _, user := range q.Users {
+			h := wire.Hello{User: encoded(wire.UserInfo{ID: user, Data: wire.Data{0x80}}), Memberships: c.members[user]}
+			for _, m := range h.Memberships {
+				h.Rooms = append(h.Rooms, encoded(room(m.Room)))
+				h.RoomsV = max(h.RoomsV, m.V)
+			}
+			hellos = append(hellos, h)
+		}
+		var err error
+		if a.Hellos, err = wire.AppendHellos(nil, hellos); err != nil {
+			panic(err)
 		}
 	case wire.QRoom:
 		a.Rooms = []wire.RoomInfo{room(q.Room)}

@@ -1,10 +1,11 @@
 package session
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"slices"
+	"sync"
+	"time"
 
 	"selvedge/edge/cache"
 	"selvedge/edge/fanout"
@@ -15,63 +16,63 @@ import (
 // maxTopics bounds the topics of one session.
 const maxTopics = 1000
 
-// hello starts the session, or closes the socket with the reason.
-func (s *session) hello(msg *wire.ClientMessage) {
+// hello checks who it is, and asks for the user: waits says that welcome
+// follows. Else the socket is closed with the reason.
+func (s *session) hello(w *work, msg *wire.ClientMessage) (waits bool) {
 	token := msg.Token
 	if token == "" {
-		token = s.header
+		token = w.header
 	}
-	s.header = ""
-	ctx, cancel := context.WithTimeout(s.m.ctx, queryTimeout)
-	defer cancel()
-	claims, err := s.m.cfg.Verify(ctx, token)
+	w.header = ""
+	claims, err := s.m.cfg.Verify(s.m.ctx, token)
 	if err != nil {
 		code := wire.CloseUnauthorized
 		if errors.Is(err, identity.ErrTokenExpired) {
 			code = wire.CloseExpired
 		}
 		s.close(code, err.Error())
-		return
+		return false
 	}
-	resume, err := newResume(msg.Resume, s.m.cfg.Cache.Logs())
+	r, err := newResume(msg.Resume, s.m.cfg.Cache.Logs())
 	if err != nil {
 		s.close(wire.CloseMalformed, "resume: "+err.Error())
-		return
+		return false
 	}
 	for _, ch := range msg.Topics {
-		if !s.mayTopic(claims, ch) || len(msg.Topics) > maxTopics {
+		if !mayTopic(claims.MaySubscribe, ch) || len(msg.Topics) > maxTopics {
 			s.close(wire.CloseForbidden, "the token does not allow to subscribe to "+string(ch))
-			return
+			return false
 		}
 	}
-	u := s.m.attach(wire.UserID(claims.User))
-	s.user, s.claims = u, claims
-	answer, err := u.hello(ctx)
-	if err == nil && answer.Err != nil {
-		err = answerError(answer.Err)
+	s.user, s.grants = s.m.attach(wire.UserID(claims.User)), newGrants(claims)
+	s.m.hellos.ask(&greeting{
+		s: s, u: s.user, resume: r, topics: msg.Topics, expires: claims.Expires.Add(leeway), deadline: time.Now().Add(queryTimeout),
+	})
+	return true
+}
+
+// welcome begins the session with the core's answer, and lets it go on.
+func (s *session) welcome(g *greeting, a *wire.Answer, h *wire.Hello) {
+	r := g.resume
+	result := "fresh"
+	if r != nil {
+		result = "resumed"
+		if r.cursor.Epoch != a.Epoch { // the core doesn't know it either: start afresh (rule 16)
+			r, result = nil, "refused"
+		}
 	}
-	if epoch := *s.m.epoch.Load(); err == nil && answer.Epoch != epoch {
-		err = errors.New("the logs are changing") // the link will tell
-	}
-	if err != nil {
-		s.m.cfg.Logger.Warn("hello failed", "err", err)
-		s.close(wire.CloseReconnect, "unavailable: "+err.Error())
+	s.m.cfg.Events.Resume(result)
+	o := s.open(g, a, h, r)
+	if missing, posted := s.post(g.u, o); !posted {
+		// The questions that are left concern few sessions: they don't hold up the
+		// others of the batch.
+		s.m.spawn(func() {
+			s.complete(g.u, o, missing)
+			s.m.greeted(g)
+		})
 		return
 	}
-	// An epoch that the core itself doesn't know means to start afresh (rule 16).
-	if resume != nil && resume.cursor.Epoch != answer.Epoch {
-		s.m.cfg.Events.Resume("refused")
-		resume = nil
-	} else if resume != nil {
-		s.m.cfg.Events.Resume("resumed")
-	} else {
-		s.m.cfg.Events.Resume("fresh")
-	}
-	s.begin(u, answer, resume, msg.Topics)
-	s.expires.Store(claims.Expires.Unix() + int64(leeway.Seconds()))
-	s.m.mu.Lock()
-	s.m.sessions[s] = struct{}{}
-	s.m.mu.Unlock()
+	s.m.greeted(g)
 }
 
 // resume is a cursor that was read.
@@ -96,18 +97,25 @@ func newResume(c *wire.Cursor, logs int) (*resume, error) {
 	return &resume{c, at}, nil
 }
 
+// scratch holds welcomes while they are put together.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxScratch is the most of it that is kept.
+const maxScratch = 64 << 10
+
 // opening is the start of a session as it is put together.
 type opening struct {
-	st       *fanout.Start
-	resume   *resume // nil = afresh
-	welcome  wire.Welcome
-	answered wire.Seq // state position of the core's answer
-	seen     wire.Seq // memberships up to it are known to the client
-	rooms    map[wire.RoomID]wire.RoomInfo
+	st      *fanout.Start
+	resume  *resume // nil = afresh
+	welcome wire.WelcomeParts
+	hello   *wire.Hello
+	read    wire.Seq // state position of the core's answer
+	seen    wire.Seq // memberships up to it are known to the client
+	fetched map[wire.RoomID]wire.RoomInfo
 }
 
-// begin puts the start of the session together and posts it.
-func (s *session) begin(u *user, a *wire.Answer, r *resume, topics []wire.Channel) {
+// open puts the start of the session together.
+func (s *session) open(g *greeting, a *wire.Answer, h *wire.Hello, r *resume) *opening {
 	at, seen := s.sock.Positions(), a.V
 	if r != nil {
 		at, seen = r.at, r.cursor.V
@@ -123,61 +131,81 @@ func (s *session) begin(u *user, a *wire.Answer, r *resume, topics []wire.Channe
 		}
 		return pos
 	}
-	u.load(a, since)
+	u := g.u
+	u.load(h, a.V, since)
 	o := &opening{
-		st: &fanout.Start{User: u.id, At: at}, resume: r, answered: a.V, seen: seen,
-		rooms: map[wire.RoomID]wire.RoomInfo{},
-		welcome: wire.Welcome{
-			T: wire.TWelcome, Session: rand.Text(), User: *a.User, Rooms: list(a.Rooms), More: a.Next != "",
-			RoomsV: a.RoomsV, Edge: s.m.cfg.Edge, Ping: int(s.m.cfg.Ping.Seconds()), Resumed: r != nil,
-			Cursor: wire.Cursor{Epoch: a.Epoch, At: wire.AtOf(at), V: seen},
+		st: &fanout.Start{User: u.id, At: at, Expires: g.expires}, resume: r, hello: h, read: a.V, seen: seen,
+		welcome: wire.WelcomeParts{
+			Session: rand.Text(), User: h.User, Rooms: h.Rooms, More: h.More, RoomsV: h.RoomsV,
+			Epoch: a.Epoch, At: at, V: seen,
+			Edge: s.m.cfg.Edge, Ping: int(s.m.cfg.Ping.Seconds()), Resumed: r != nil,
 		},
 	}
-	for _, name := range topics {
+	for _, name := range g.topics {
 		o.st.Topics = append(o.st.Topics, s.hold(name, since(name)))
 	}
 	if r != nil {
-		o.welcome.Cursor.Behind = r.cursor.Behind
+		o.welcome.Behind = r.cursor.Behind
 	}
-	for _, info := range a.Rooms {
-		o.rooms[info.ID] = info
-	}
-	for !s.post(u, o) {
+	return o
+}
+
+// complete asks for what is missing until the start is posted.
+func (s *session) complete(u *user, o *opening, missing wire.RoomID) {
+	o.fetched = map[wire.RoomID]wire.RoomInfo{}
+	for posted := false; !posted; missing, posted = s.post(u, o) {
+		info, err := s.m.room(missing)
+		if err != nil {
+			s.close(wire.CloseReconnect, "unavailable: "+err.Error())
+			return
+		}
+		o.fetched[missing] = info
 	}
 }
 
+// room is what is known of a room already.
+func (o *opening) room(id wire.RoomID) (info wire.RoomInfo, ok bool) {
+	if info, ok = o.fetched[id]; ok {
+		return info, true
+	}
+	for _, b := range o.hello.Rooms {
+		if got, err := wire.RoomInfoID(b); err == nil && got == id {
+			return info, wire.Msgpack.Decode(b, &info) == nil
+		}
+	}
+	return info, false
+}
+
 // post posts o once everything is at hand that it needs to say about rooms
-// that were joined after the session last looked; until then it fetches one
-// thing, and says false.
-func (s *session) post(u *user, o *opening) bool {
+// that were joined after the session last looked; until then it says what is
+// missing.
+func (s *session) post(u *user, o *opening) (missing wire.RoomID, posted bool) {
 	u.mu.Lock()
+	defer u.mu.Unlock()
 	st := o.st
 	st.Joined = st.Joined[:0]
-	for _, id := range u.joinedSinceLocked(o.seen) {
-		room := u.rooms[id]
-		info, ok := o.rooms[id]
+	for _, m := range u.joinedSinceLocked(o.hello.Memberships, o.read, o.seen) {
+		info, ok := o.room(m.Room)
 		if !ok {
-			u.mu.Unlock()
-			info, err := s.m.room(id)
-			if err != nil {
-				s.close(wire.CloseReconnect, "unavailable: "+err.Error())
-				return true
-			}
-			o.rooms[id] = info
-			return false
+			return m.Room, false
 		}
-		st.Joined = append(st.Joined, fanout.Joined{Ch: room.ch, From: room.from, Packet: s.encode(wire.Joined{
-			T: wire.TJoined, Ch: room.ch.Name, P: room.ch.P, From: room.from, V: room.v, Room: info,
+		ch := u.roomLocked(m.Room)
+		st.Joined = append(st.Joined, fanout.Joined{Ch: ch, From: m.From, Packet: s.encode(wire.Joined{
+			T: wire.TJoined, Ch: ch.Name, P: ch.P, From: m.From, V: m.V, Room: info,
 		})})
 	}
-	defer u.mu.Unlock()
 	if u.gone || !u.loaded {
 		s.close(wire.CloseReconnect, "the logs changed")
-		return true
+		return "", true
 	}
-	u.correctLocked(&o.welcome, o.answered)
-	st.Welcome = s.encode(o.welcome)
-	st.Rooms = u.channelsLocked()
+	u.correctLocked(&o.welcome, o.read)
+	text := scratch.Get().(*[]byte)
+	*text = wire.AppendWelcome((*text)[:0], &o.welcome)
+	st.Welcome = cache.PacketIn(cache.FormOf(s.sock.Codec(), false), *text)
+	if cap(*text) <= maxScratch {
+		scratch.Put(text)
+	}
+	st.Rooms = u.rooms.Share()
 	if r := o.resume; r != nil && len(r.cursor.Behind) > 0 {
 		st.Behind = map[*cache.Channel]wire.Seq{}
 		for _, ch := range slices.Concat(st.Rooms, st.Topics) {
@@ -187,17 +215,18 @@ func (s *session) post(u *user, o *opening) bool {
 		}
 	}
 	s.sock.Start(st)
-	return true
+	return "", true
 }
 
 // hold keeps a topic's channel for the session's life.
 func (s *session) hold(name wire.Channel, since wire.Seq) *cache.Channel {
 	ch := s.m.acquire(name, since)
-	if slices.Contains(s.topics, ch) {
+	x := s.extras()
+	if slices.Contains(x.topics, ch) {
 		s.m.release(ch)
 		return ch
 	}
-	s.topics = append(s.topics, ch)
+	x.topics = append(x.topics, ch)
 	return ch
 }
 
@@ -207,5 +236,5 @@ func (s *session) encode(m any) []byte {
 		s.m.cfg.Logger.Error("a message that can't be encoded", "err", err)
 		return nil
 	}
-	return cache.Packet(s.sock.Codec(), b)
+	return cache.PacketIn(cache.FormOf(s.sock.Codec(), false), b)
 }

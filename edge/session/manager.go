@@ -69,8 +69,6 @@ const (
 	queryTimeout = 8 * time.Second
 	// linger is how long a user without sockets stays loaded: most come back.
 	linger = 30 * time.Second
-	// sweepEvery paces the search for expired tokens.
-	sweepEvery = 15 * time.Second
 )
 
 // Manager keeps an edge's users and sessions. It implements fanout.Sessions;
@@ -82,10 +80,13 @@ type Manager struct {
 	engine Engine          // set once by Run, before the first message
 	epoch  atomic.Pointer[string]
 
-	mu       sync.Mutex
-	users    map[wire.UserID]*user // guarded by mu
-	sessions map[*session]struct{} // guarded by mu
-	stopped  bool                  // guarded by mu; no new goroutines
+	mu      sync.Mutex
+	users   map[wire.UserID]*user // guarded by mu
+	lingers map[*user]*time.Timer // guarded by mu: users without sessions, until they are forgotten
+	stopped bool                  // guarded by mu; no new goroutines
+
+	greeters greeters
+	hellos   hellos
 
 	seen  seen
 	rooms singleflight.Group // QRoom by room
@@ -96,9 +97,10 @@ type Manager struct {
 func New(cfg Config) *Manager {
 	cfg.Events = cfg.Events.withDefaults()
 	m := &Manager{
-		cfg: cfg, users: map[wire.UserID]*user{}, sessions: map[*session]struct{}{},
-		seen:  seen{busy: map[*op]wire.Seq{}},
-		fills: fills{asked: map[*cache.Channel]wire.Seq{}},
+		cfg: cfg, users: map[wire.UserID]*user{}, lingers: map[*user]*time.Timer{},
+		hellos: hellos{kick: make(chan struct{}, 1), unsent: map[*user][]*greeting{}},
+		seen:   seen{busy: map[*op]wire.Seq{}},
+		fills:  fills{asked: map[*cache.Channel]wire.Seq{}},
 	}
 	empty := ""
 	m.epoch.Store(&empty)
@@ -109,26 +111,18 @@ func New(cfg Config) *Manager {
 // is called once, before the first message.
 func (m *Manager) Bind(ctx context.Context, e Engine) { m.ctx, m.engine = ctx, e }
 
-// Run looks for expired tokens until ctx ends, and waits then for what is
-// under way.
+// Run asks for the users of sessions that begin until ctx ends, and waits then
+// for what is under way.
 func (m *Manager) Run(ctx context.Context) error {
-	t := time.NewTicker(sweepEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			m.mu.Lock()
-			m.stopped = true
-			for _, u := range m.users {
-				u.stopTimer()
-			}
-			m.mu.Unlock()
-			m.wg.Wait()
-			return nil
-		case now := <-t.C:
-			m.sweep(now)
-		}
+	m.sendHellos(ctx)
+	m.mu.Lock()
+	m.stopped = true
+	for _, t := range m.lingers {
+		t.Stop()
 	}
+	m.mu.Unlock()
+	m.wg.Wait()
+	return nil
 }
 
 // spawn runs fn in a goroutine that Run waits for.
@@ -137,17 +131,6 @@ func (m *Manager) spawn(fn func()) {
 	defer m.mu.Unlock()
 	if !m.stopped {
 		m.wg.Go(fn)
-	}
-}
-
-// sweep closes the sessions whose token has run out.
-func (m *Manager) sweep(now time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for s := range m.sessions {
-		if exp := s.expires.Load(); exp != 0 && now.Unix() > exp {
-			s.sock.Close(wire.CloseExpired, "token expired")
-		}
 	}
 }
 

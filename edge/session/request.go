@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"selvedge/edge/fanout"
-	"selvedge/internal/identity"
 	"selvedge/wire"
 )
 
@@ -16,10 +15,10 @@ import (
 const leeway = 30 * time.Second
 
 // request handles a message of a running session.
-func (s *session) request(msg *wire.ClientMessage) {
+func (s *session) request(w *work, msg *wire.ClientMessage) {
 	switch msg.T {
 	case wire.TPublish:
-		s.publish(msg)
+		s.publish(w, msg)
 	case wire.TSignal:
 		s.signal(msg)
 	case wire.TSubscribe:
@@ -35,16 +34,17 @@ func (s *session) request(msg *wire.ClientMessage) {
 	}
 }
 
-func (s *session) mayTopic(c identity.Claims, ch wire.Channel) bool {
-	return ch.IsTopic() && ch.Check() == nil && c.MaySubscribe(string(ch))
+// mayTopic reports whether ch is a topic that a token allows.
+func mayTopic(allowed func(string) bool, ch wire.Channel) bool {
+	return ch.IsTopic() && ch.Check() == nil && allowed(string(ch))
 }
 
 // publish passes a client's post on. Posts of one session go one after the
 // other, so that they stay in order whatever the link does. Those that were
 // already waiting behind one that failed are not tried (rule 9): the client
 // sends them again, in order.
-func (s *session) publish(msg *wire.ClientMessage) {
-	post := wire.Post{Ch: msg.Ch, From: s.claims.User, MsgID: msg.MsgID, Refs: msg.Refs, Data: msg.Data}
+func (s *session) publish(w *work, msg *wire.ClientMessage) {
+	post := wire.Post{Ch: msg.Ch, From: string(s.user.id), MsgID: msg.MsgID, Refs: msg.Refs, Data: msg.Data}
 	if err := post.Check(); err != nil {
 		code := wire.BadRequest
 		if errors.Is(err, wire.ErrTooLarge) {
@@ -53,18 +53,18 @@ func (s *session) publish(msg *wire.ClientMessage) {
 		s.fail(msg.ID, code, err.Error())
 		return
 	}
-	if !s.claims.MayPublish(string(msg.Ch)) {
+	if !s.grants.mayPublish(string(msg.Ch)) {
 		s.fail(msg.ID, wire.Forbidden, fmt.Sprintf("the token does not allow to publish to %s", msg.Ch))
 		return
 	}
 	if room, ok := msg.Ch.Room(); ok && !s.user.isMember(room) {
-		s.fail(msg.ID, wire.Forbidden, fmt.Sprintf("%s is not a member of %s", s.claims.User, msg.Ch))
+		s.fail(msg.ID, wire.Forbidden, fmt.Sprintf("%s is not a member of %s", s.user.id, msg.Ch))
 		return
 	}
 	if post.MsgID == "" { // lets the question be asked again if the link breaks
 		post.MsgID = "edge-" + rand.Text()
 	}
-	if s.failed[post.Ch] {
+	if w.failed[post.Ch] {
 		s.fail(msg.ID, wire.Unavailable, fmt.Sprintf("an earlier post to %s failed: send both again, in order", post.Ch))
 		return
 	}
@@ -74,10 +74,10 @@ func (s *session) publish(msg *wire.ClientMessage) {
 	})
 	if !s.answered(msg.ID, a, err) {
 		if answerErr(a, err).Code == wire.Unavailable {
-			if s.failed == nil {
-				s.failed = map[wire.Channel]bool{}
+			if w.failed == nil {
+				w.failed = map[wire.Channel]bool{}
 			}
-			s.failed[post.Ch] = true
+			w.failed[post.Ch] = true
 		}
 		return
 	}
@@ -88,10 +88,10 @@ func (s *session) publish(msg *wire.ClientMessage) {
 // no answer, so what may not be sent is dropped.
 func (s *session) signal(msg *wire.ClientMessage) {
 	room, isRoom := msg.Ch.Room()
-	if msg.Ch.Check() != nil || !s.claims.MayPublish(string(msg.Ch)) || isRoom && !s.user.isMember(room) {
+	if msg.Ch.Check() != nil || !s.grants.mayPublish(string(msg.Ch)) || isRoom && !s.user.isMember(room) {
 		return
 	}
-	sig := &wire.Signal{T: wire.TSignal, Ch: msg.Ch, From: s.claims.User, Data: msg.Data}
+	sig := &wire.Signal{T: wire.TSignal, Ch: msg.Ch, From: string(s.user.id), Data: msg.Data}
 	if s.m.cfg.Upstream.Signal(sig) != nil {
 		return // too large, or no link: best effort
 	}
@@ -115,10 +115,10 @@ func (s *session) subscribe(msg *wire.ClientMessage) {
 	case !msg.Ch.IsTopic() || msg.Ch.Check() != nil:
 		s.fail(msg.ID, wire.BadRequest, fmt.Sprintf("%q is no topic: rooms and the inbox come without subscribing", clip(string(msg.Ch))))
 		return
-	case !s.claims.MaySubscribe(string(msg.Ch)):
+	case !s.grants.maySubscribe(string(msg.Ch)):
 		s.fail(msg.ID, wire.Forbidden, fmt.Sprintf("the token does not allow to subscribe to %s", msg.Ch))
 		return
-	case len(s.topics) >= maxTopics:
+	case len(s.extras().topics) >= maxTopics:
 		s.fail(msg.ID, wire.RateLimited, fmt.Sprintf("a session has at most %d topics", maxTopics))
 		return
 	}
@@ -135,10 +135,11 @@ func (s *session) subscribe(msg *wire.ClientMessage) {
 }
 
 func (s *session) unsubscribe(msg *wire.ClientMessage) {
-	for i, ch := range s.topics {
+	x := s.extras()
+	for i, ch := range x.topics {
 		if ch.Name == msg.Ch {
 			s.sock.Unsubscribe(ch)
-			s.topics = slices.Delete(s.topics, i, i+1)
+			x.topics = slices.Delete(x.topics, i, i+1)
 			s.m.release(ch)
 			break
 		}
@@ -149,15 +150,15 @@ func (s *session) unsubscribe(msg *wire.ClientMessage) {
 // refresh takes a newer token of the same user.
 func (s *session) refresh(msg *wire.ClientMessage) {
 	claims, err := s.m.cfg.Verify(s.m.ctx, msg.Token)
-	if err == nil && claims.User != s.claims.User {
-		err = fmt.Errorf("the token is %q's, the session %q's", claims.User, s.claims.User)
+	if err == nil && claims.User != string(s.user.id) {
+		err = fmt.Errorf("the token is %q's, the session %q's", claims.User, s.user.id)
 	}
 	if err != nil {
 		s.fail(msg.ID, wire.Unauthorized, err.Error())
 		return
 	}
-	s.claims = claims
-	s.expires.Store(claims.Expires.Unix() + int64(leeway.Seconds()))
+	s.grants = newGrants(claims)
+	s.sock.Expire(claims.Expires.Add(leeway))
 	s.sock.SendMessage(wire.Reply{T: wire.TReply, ID: msg.ID})
 }
 

@@ -261,7 +261,7 @@ func TestAnExpiredTokenClosesUnlessRefreshed(t *testing.T) {
 		two.send(`{"t":"refresh","id":1,"token":"u2"}`)
 		time.Sleep(30 * time.Minute)
 		one.ended(0)
-		time.Sleep(leeway + 2*sweepEvery)
+		time.Sleep(leeway + 2*r.m.cfg.Ping)
 		one.ended(wire.CloseExpired)
 		two.ended(0)
 	})

@@ -104,7 +104,7 @@ func (r *rig) dialWith(codec wire.Codec, header string) *client {
 		_ = ours.Close()
 		<-done
 	})
-	if err := r.engine.Attach(theirs, nil, codec, r.m.NewSession(header)); err != nil {
+	if err := r.engine.Attach(theirs, nil, websocket.Agreement{Codec: codec}, r.m.NewSession(header)); err != nil {
 		r.t.Fatal(err)
 	}
 	return c

@@ -3,38 +3,46 @@ package session
 import (
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"selvedge/edge/cache"
 	"selvedge/edge/fanout"
-	"selvedge/internal/identity"
 	"selvedge/wire"
 )
 
-// session is one client's, from connection to close.
+// session is one client's, from connection to close. What only some need, or
+// only at times, hangs on work and more: an idle session is this struct.
 type session struct {
 	m    *Manager
 	sock *fanout.Socket // set by the first message
 
-	expires atomic.Int64 // Unix seconds; 0 = not said hello yet
-
 	mu     sync.Mutex
-	queue  [][]byte // guarded by mu: messages not handled yet
-	queued int      // guarded by mu: bytes in queue
-	busy   bool     // guarded by mu: a goroutine handles them
-	full   bool     // guarded by mu: the socket isn't read
-	closed bool     // guarded by mu
-
-	reads chan struct{} // capacity maxReads: taken by each question under way
+	work   *work // guarded by mu; nil while there is nothing to do
+	closed bool  // guarded by mu
 
 	// Owned by the goroutine that handles messages; read by questions that it
 	// started, which see what was set at hello.
-	header string // token of the upgrade request
-	claims identity.Claims
+	ended  bool // the socket is being closed: what follows isn't looked at
+	grants grants
 	user   *user
+	more   *more
+}
+
+// work are the messages of a client that were not handled yet.
+type work struct {
+	queue  [][]byte
+	queued int    // bytes in queue
+	busy   bool   // somebody handles them, or the session waits for its hello
+	full   bool   // the socket isn't read
+	header string // token of the upgrade request
+	// failed are the channels of posts that were not appended, while what came
+	// behind them waits still. Owned by the goroutine that handles messages.
+	failed map[wire.Channel]bool
+}
+
+// more is what sessions have that ask or subscribe.
+type more struct {
+	reads  chan struct{} // capacity maxReads: taken by each question under way
 	topics []*cache.Channel
-	failed map[wire.Channel]bool // a post was not appended, and what came behind it waits still
-	ended  bool                  // the socket is being closed: what follows isn't looked at
 }
 
 const (
@@ -48,7 +56,13 @@ const (
 
 // NewSession is what a socket starts with; token comes from its upgrade
 // request, if it had one.
-func (m *Manager) NewSession(token string) any { return &session{m: m, header: token} }
+func (m *Manager) NewSession(token string) any {
+	s := &session{m: m}
+	if token != "" {
+		s.work = &work{header: token}
+	}
+	return s
+}
 
 // Message implements fanout.Sessions.
 func (m *Manager) Message(k *fanout.Socket, payload []byte) {
@@ -61,17 +75,21 @@ func (m *Manager) Message(k *fanout.Socket, payload []byte) {
 		s.mu.Unlock()
 		return
 	}
-	s.queue = append(s.queue, slices.Clone(payload))
-	s.queued += len(payload)
-	start := !s.busy
-	s.busy = true
-	if !s.full && (len(s.queue) >= maxQueue || s.queued >= maxQueued) {
-		s.full = true
+	if s.work == nil {
+		s.work = &work{}
+	}
+	w := s.work
+	w.queue = append(w.queue, slices.Clone(payload))
+	w.queued += len(payload)
+	start := !w.busy
+	w.busy = true
+	if !w.full && (len(w.queue) >= maxQueue || w.queued >= maxQueued) {
+		w.full = true
 		k.Busy(true)
 	}
 	s.mu.Unlock()
 	if start {
-		m.spawn(s.work)
+		m.start(s)
 	}
 }
 
@@ -80,64 +98,88 @@ func (m *Manager) Closed(k *fanout.Socket) {
 	s := k.Session.(*session)
 	s.mu.Lock()
 	s.closed = true
-	s.queue = nil
-	start := !s.busy // else work ends the session when it has done its message
+	start := s.work == nil || !s.work.busy // else whoever is at it ends the session
+	if s.work != nil {
+		s.work.queue = nil
+	}
 	s.mu.Unlock()
 	if start {
 		s.end()
 	}
 }
 
-// work handles the messages there are, in order.
-func (s *session) work() {
+// run handles the messages there are, in order. It returns when there are no
+// more, or the session waits for the answer to its hello: run is called again
+// then.
+func (s *session) run() {
 	for {
 		s.mu.Lock()
+		w := s.work
 		if s.closed {
 			s.mu.Unlock()
 			s.end()
 			return
 		}
-		if len(s.queue) == 0 {
-			s.busy, s.queue, s.failed = false, nil, nil
+		if len(w.queue) == 0 {
+			if s.work = nil; w.header != "" {
+				s.work = &work{header: w.header} // it has not said hello yet
+			}
 			s.mu.Unlock()
 			return
 		}
-		b := s.queue[0]
-		s.queue = s.queue[1:]
-		s.queued -= len(b)
-		if s.full && len(s.queue) < maxQueue/2 && s.queued < maxQueued/2 {
-			s.full = false
+		b := w.queue[0]
+		w.queue[0] = nil
+		w.queue = w.queue[1:]
+		w.queued -= len(b)
+		if w.full && len(w.queue) < maxQueue/2 && w.queued < maxQueued/2 {
+			w.full = false
 			s.sock.Busy(false)
 		}
 		s.mu.Unlock()
-		s.handle(b)
+		if s.handle(w, b) {
+			return
+		}
 	}
 }
 
-// end gives back what the session holds. It runs once: nobody sets busy after
-// closed.
-func (s *session) end() {
-	s.m.mu.Lock()
-	delete(s.m.sessions, s)
-	s.m.mu.Unlock()
-	for _, ch := range s.topics {
-		s.m.release(ch)
+// goOn goes on with a session whose hello was answered.
+func (s *session) goOn() {
+	s.mu.Lock()
+	idle := !s.closed && len(s.work.queue) == 0
+	if idle {
+		s.work = nil
 	}
-	s.topics = nil
+	s.mu.Unlock()
+	if !idle {
+		s.m.spawn(s.run)
+	}
+}
+
+// end gives back what the session holds. It runs once: nobody starts anything
+// after closed.
+func (s *session) end() {
+	if s.more != nil {
+		for _, ch := range s.more.topics {
+			s.m.release(ch)
+		}
+		s.more.topics = nil
+	}
 	if s.user != nil {
 		s.m.detach(s.user)
 		s.user = nil
 	}
 }
 
-func (s *session) handle(b []byte) {
+// handle handles one message. waits says that it was a hello, whose answer goes
+// on with the session.
+func (s *session) handle(w *work, b []byte) (waits bool) {
 	if s.ended {
-		return
+		return false
 	}
 	msg, err := wire.ParseClientMessage(s.sock.Codec(), b)
 	if err != nil {
 		s.close(wire.CloseMalformed, err.Error())
-		return
+		return false
 	}
 	switch {
 	case msg.T == wire.TPing:
@@ -145,14 +187,23 @@ func (s *session) handle(b []byte) {
 			T string `json:"t"`
 		}{wire.TPong})
 	case msg.T == wire.THello && s.user == nil:
-		s.hello(msg)
+		return s.hello(w, msg)
 	case msg.T == wire.THello:
 		s.close(wire.CloseMalformed, "a second hello")
 	case s.user == nil:
 		s.close(wire.CloseMalformed, "the first message must be hello")
 	default:
-		s.request(msg)
+		s.request(w, msg)
 	}
+	return false
+}
+
+// extras are s.more, made when first needed.
+func (s *session) extras() *more {
+	if s.more == nil {
+		s.more = &more{}
+	}
+	return s.more
 }
 
 // close ends the session, with the reason.

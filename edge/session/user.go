@@ -2,7 +2,6 @@ package session
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -20,30 +19,30 @@ type user struct {
 	id wire.UserID
 	m  *Manager
 
-	// Guarded by Manager.mu.
-	refs  int
-	timer *time.Timer // runs out the linger; nil while refs > 0
+	// Guarded by hellos.mu.
+	marker   uint64 // the number of the interest's delta; 0 = not sent yet
+	helloing int32  // hellos that wait for their answer
 
-	marker chan uint64 // capacity 1: the number of the interest's delta, put back by each reader
+	// Guarded by Manager.mu.
+	refs int32
 
 	// mu also orders what is posted to the shards about this user. It is never
 	// held while waiting for anything.
-	mu     sync.Mutex
-	loaded bool
-	gone   bool
-	v      wire.Seq // memberships are known up to it at least
-	rooms  map[wire.RoomID]*member
-	inbox  *cache.Channel
-	early  []*op // came before loaded
-	ops    []*op
-	doing  bool // a goroutine works off ops
+	mu      sync.Mutex
+	loaded  bool
+	gone    bool
+	v       wire.Seq     // memberships are known up to it at least
+	rooms   fanout.Rooms // and the inbox
+	changes *changes
 }
 
-// member is one membership of a user, as its sessions were told of it.
-type member struct {
-	ch   *cache.Channel
-	from wire.Seq
-	v    wire.Seq
+// changes are what happens to a user's memberships; nil while nothing does.
+type changes struct {
+	early []*op // came before the user was loaded
+	ops   []*op // are to be done, by a goroutine
+	// recent are the rooms joined since a hello was asked: its answer may not
+	// have them.
+	recent []wire.Membership
 }
 
 // attach is the user of id, with one reference more.
@@ -52,17 +51,18 @@ func (m *Manager) attach(id wire.UserID) *user {
 	defer m.mu.Unlock()
 	u := m.users[id]
 	if u == nil {
-		u = &user{id: id, m: m, marker: make(chan uint64, 1), rooms: map[wire.RoomID]*member{}}
+		id, _ = wire.InboxChannel(id).Inbox() // the inbox's name and the id share their memory
+		u = &user{id: id, m: m}
 		m.users[id] = u
 		m.cfg.Upstream.Want(wire.StateLog, upstream.Want{
 			Key: wire.RoomsKey(id), Since: ^wire.Seq(0) >> 1,
-			Sent: func(id uint64) { u.marker <- id },
+			Sent: func(id uint64) { m.hellos.sent(u, id) },
 		})
 	}
 	u.refs++
-	if u.timer != nil {
-		u.timer.Stop()
-		u.timer = nil
+	if t := m.lingers[u]; t != nil {
+		t.Stop()
+		delete(m.lingers, u)
 	}
 	return u
 }
@@ -79,19 +79,14 @@ func (m *Manager) detach(u *user) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if u.refs--; u.refs == 0 && !m.stopped {
-		u.timer = time.AfterFunc(wait, func() { m.forget(u) })
-	}
-}
-
-func (u *user) stopTimer() {
-	if u.timer != nil {
-		u.timer.Stop()
+		m.lingers[u] = time.AfterFunc(wait, func() { m.forget(u) })
 	}
 }
 
 // forget drops a user that nobody came back for, with all its interests.
 func (m *Manager) forget(u *user) {
 	m.mu.Lock()
+	delete(m.lingers, u)
 	if u.refs > 0 || m.users[u.id] != u || m.stopped {
 		m.mu.Unlock()
 		return
@@ -107,90 +102,125 @@ func (m *Manager) drop(u *user) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.gone = true
-	for _, r := range u.rooms {
-		m.release(r.ch)
+	for _, ch := range u.rooms {
+		m.release(ch)
 	}
-	if u.inbox != nil {
-		m.release(u.inbox)
+	if c := u.changes; c != nil {
+		for _, o := range append(c.early, c.ops...) {
+			m.seen.end(o)
+		}
 	}
-	for _, o := range append(u.early, u.ops...) {
-		m.seen.end(o)
-	}
-	u.rooms, u.early, u.ops = nil, nil, nil
+	u.rooms, u.changes = nil, nil
 }
 
-// hello asks the core for the user and its memberships, from after the
-// interest in them took effect.
-func (u *user) hello(ctx context.Context) (*wire.Answer, error) {
-	var marker uint64
-	select {
-	case marker = <-u.marker:
-		u.marker <- marker
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", upstream.ErrUnavailable, ctx.Err())
-	}
-	return u.m.cfg.Upstream.Query(ctx, &wire.Query{T: wire.QHello, User: u.id, P: wire.StateLog, Marker: marker})
+// seen is the state position up to which the user's memberships are known.
+func (u *user) seen() wire.Seq {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.v
 }
 
-// load takes the memberships of an answer, unless they are known already.
-// since says from where a session needs the channels of each log.
-func (u *user) load(a *wire.Answer, since func(wire.Channel) wire.Seq) {
+// load takes the memberships of a hello that was read at state position v,
+// unless they are known already. since says from where a session needs the
+// channels of each log.
+func (u *user) load(h *wire.Hello, v wire.Seq, since func(wire.Channel) wire.Seq) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.loaded || u.gone {
 		return
 	}
-	for _, ms := range a.Memberships {
+	rooms := make([]*cache.Channel, 0, len(h.Memberships)+1)
+	for _, ms := range h.Memberships {
 		name := wire.RoomChannel(ms.Room)
-		u.rooms[ms.Room] = &member{ch: u.m.acquire(name, since(name)), from: ms.From, v: ms.V}
+		rooms = append(rooms, u.m.acquire(name, since(name)))
 	}
-	inbox := wire.InboxChannel(u.id)
-	u.inbox = u.m.acquire(inbox, since(inbox))
-	u.loaded, u.v = true, a.V
-	early := u.early
-	u.early = nil
-	for _, o := range early {
-		u.applyLocked(o)
+	inbox := wire.Channel(wire.InboxPrefix) + wire.Channel(u.id)
+	rooms = append(rooms, u.m.acquire(inbox, since(inbox)))
+	u.rooms = fanout.NewRooms(rooms)
+	u.loaded, u.v = true, v
+	if c := u.changes; c != nil {
+		early := c.early
+		c.early = nil
+		for _, o := range early {
+			u.applyLocked(o)
+		}
 	}
 }
 
-// channelsLocked are the channels of the user's sessions.
-func (u *user) channelsLocked() []*cache.Channel {
-	out := make([]*cache.Channel, 0, len(u.rooms)+1)
-	for _, r := range u.rooms {
-		out = append(out, r.ch)
+// roomLocked is the channel of a room that the user is in, or nil.
+func (u *user) roomLocked(id wire.RoomID) *cache.Channel {
+	name := wire.RoomChannel(id)
+	for _, ch := range u.rooms.Of(wire.LogOf(name, u.m.cfg.Cache.Logs())) {
+		if ch.Name == name {
+			return ch
+		}
 	}
-	return append(out, u.inbox)
+	return nil
 }
 
 // joinedSinceLocked are the rooms that were joined after state position v, in
-// the order of their joins: a client's own v moves with each.
-func (u *user) joinedSinceLocked(v wire.Seq) []wire.RoomID {
-	var ids []wire.RoomID
-	for id, r := range u.rooms {
-		if r.v > v {
-			ids = append(ids, id)
+// the order of their joins, as a client's own v moves with each: those of an
+// answer that was read at a position, and those that came later.
+func (u *user) joinedSinceLocked(answer []wire.Membership, read, v wire.Seq) []wire.Membership {
+	var out []wire.Membership
+	for _, m := range answer {
+		if m.V > v && u.roomLocked(m.Room) != nil {
+			out = append(out, m)
 		}
 	}
-	slices.SortFunc(ids, func(a, b wire.RoomID) int { return cmp.Compare(u.rooms[a].v, u.rooms[b].v) })
-	return ids
+	if c := u.changes; c != nil {
+		for _, m := range c.recent {
+			if m.V > max(v, read) && u.roomLocked(m.Room) != nil {
+				out = append(out, m)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b wire.Membership) int { return cmp.Compare(a.V, b.V) })
+	return out
+}
+
+// forgetRecent lets go of what was kept for the answers of hellos.
+func (u *user) forgetRecent() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if c := u.changes; c != nil {
+		c.recent = nil
+		u.settleLocked()
+	}
+}
+
+// settleLocked drops changes that hold nothing.
+func (u *user) settleLocked() {
+	if c := u.changes; c != nil && c.early == nil && c.ops == nil && c.recent == nil {
+		u.changes = nil
+	}
+}
+
+func (u *user) changesLocked() *changes {
+	if u.changes == nil {
+		u.changes = &changes{}
+	}
+	return u.changes
 }
 
 // correctLocked takes the rooms that were left since the core answered out of a
 // welcome: its session won't be told.
-func (u *user) correctLocked(w *wire.Welcome, answered wire.Seq) {
-	if u.v <= answered {
+func (u *user) correctLocked(w *wire.WelcomeParts, read wire.Seq) {
+	if u.v <= read {
 		return
 	}
 	w.RoomsV = max(w.RoomsV, u.v)
-	w.Rooms = slices.DeleteFunc(w.Rooms, func(r wire.RoomInfo) bool { return u.rooms[r.ID] == nil })
+	w.Rooms = slices.DeleteFunc(slices.Clone(w.Rooms), func(info wire.Data) bool {
+		id, err := wire.RoomInfoID(info)
+		return err != nil || u.roomLocked(id) == nil
+	})
 }
 
 // isMember reports whether the user is in a room, as far as this edge knows.
 func (u *user) isMember(id wire.RoomID) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.rooms[id] != nil
+	return u.roomLocked(id) != nil
 }
 
 // op is a change of a membership on its way to the shards. A user's ops are
@@ -212,7 +242,8 @@ func (u *user) record(rec *wire.StateRecord) {
 	if u.loaded {
 		u.applyLocked(o)
 	} else {
-		u.early = append(u.early, o)
+		c := u.changesLocked()
+		c.early = append(c.early, o)
 	}
 }
 
@@ -223,25 +254,23 @@ func (u *user) applyLocked(o *op) {
 		u.m.seen.end(o)
 		return
 	}
-	u.ops = append(u.ops, o)
-	if !u.doing {
-		u.doing = true
+	c := u.changesLocked()
+	c.ops = append(c.ops, o)
+	if len(c.ops) == 1 {
 		u.m.spawn(u.work)
 	}
 }
 
-// work does the ops there are.
+// work does the ops there are. One stays in the list while it is done, so that
+// nobody else begins.
 func (u *user) work() {
 	for {
 		u.mu.Lock()
-		if len(u.ops) == 0 {
-			u.ops, u.doing = nil, false
+		if u.gone {
 			u.mu.Unlock()
-			u.m.seen.advance(0, u.m.engine.Seen)
-			return
+			return // drop has ended them
 		}
-		o := u.ops[0]
-		u.ops = u.ops[1:]
+		o := u.changes.ops[0]
 		u.mu.Unlock()
 		if o.rec.Deleted {
 			u.leave(o.rec)
@@ -249,6 +278,24 @@ func (u *user) work() {
 			u.join(o.rec)
 		}
 		u.m.seen.end(o)
+		u.mu.Lock()
+		if u.gone {
+			u.mu.Unlock()
+			return
+		}
+		c := u.changes
+		c.ops[0] = nil
+		c.ops = c.ops[1:]
+		done := len(c.ops) == 0
+		if done {
+			c.ops = nil
+			u.settleLocked()
+		}
+		u.mu.Unlock()
+		if done {
+			u.m.seen.advance(0, u.m.engine.Seen)
+			return
+		}
 	}
 }
 
@@ -274,13 +321,23 @@ func (u *user) join(rec *wire.StateRecord) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.gone || u.rooms[rec.Room] != nil {
+	if u.gone || u.roomLocked(rec.Room) != nil {
 		return
 	}
 	ch := u.m.acquire(name, rec.From)
-	u.rooms[rec.Room] = &member{ch: ch, from: rec.From, v: rec.V}
+	u.rooms = u.rooms.With(ch)
+	if u.changes != nil && u.awaited() {
+		u.changes.recent = append(u.changes.recent, wire.Membership{Room: rec.Room, From: rec.From, V: rec.V})
+	}
 	u.v = max(u.v, rec.V)
 	u.m.engine.Join(u.id, ch, rec.From, joined)
+}
+
+// awaited reports whether a hello waits for its answer.
+func (u *user) awaited() bool {
+	u.m.hellos.mu.Lock()
+	defer u.m.hellos.mu.Unlock()
+	return u.helloing > 0
 }
 
 func (u *user) leave(rec *wire.StateRecord) {
@@ -291,13 +348,13 @@ func (u *user) leave(rec *wire.StateRecord) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.v = max(u.v, rec.V)
-	r := u.rooms[rec.Room]
-	if u.gone || r == nil {
+	ch := u.roomLocked(rec.Room)
+	if u.gone || ch == nil {
 		return
 	}
-	delete(u.rooms, rec.Room)
-	u.m.engine.Leave(u.id, r.ch, left)
-	u.m.release(r.ch)
+	u.rooms = u.rooms.Without(ch)
+	u.m.engine.Leave(u.id, ch, left)
+	u.m.release(ch)
 }
 
 // room is a room as its members are told of it; one question for all who ask

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,7 +17,7 @@ func TestAddLimits(t *testing.T) {
 		})
 		first := r.dial(nil, nil)
 		r.dial(nil, nil)
-		ours, theirs := tcpPair(t)
+		ours, theirs := sub.pair(t)
 		if err := r.Add(ours, nil, nil); !errors.Is(err, ErrFull) {
 			t.Errorf("third Add = %v, want ErrFull", err)
 		}
@@ -27,7 +28,7 @@ func TestAddLimits(t *testing.T) {
 		}
 		r.dial(nil, nil) // there is room again
 		r.end(nil)
-		ours, theirs = tcpPair(t)
+		ours, theirs = sub.pair(t)
 		if err := r.Add(ours, nil, nil); !errors.Is(err, ErrClosed) {
 			t.Errorf("Add after Run = %v, want ErrClosed", err)
 		}
@@ -52,7 +53,7 @@ func TestAddAcrossTheEnd(t *testing.T) {
 		for range 4 {
 			wg.Go(func() {
 				for {
-					ours, theirs := tcpPair(t)
+					ours, theirs := sub.pair(t)
 					err := r.Add(ours, nil, nil)
 					if err == nil {
 						if accepted.Add(1) == 20 {
@@ -81,7 +82,7 @@ func TestAddAcrossTheEnd(t *testing.T) {
 func TestAddBeforeRun(t *testing.T) {
 	conform(t, func(t *testing.T, sub subject) {
 		l := sub.make(t, Config{})
-		ours, theirs := tcpPair(t)
+		ours, theirs := sub.pair(t)
 		if err := l.Add(ours, nil, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -97,4 +98,34 @@ func TestAddBeforeRun(t *testing.T) {
 		}
 		expectEnd(t, theirs)
 	})
+}
+
+// A loop that is just falling asleep sees who comes: no tick helps.
+func TestAddWakes(t *testing.T) {
+	for _, sub := range subjects() {
+		if sub.wrap != nil {
+			continue // it is the loop's own affair
+		}
+		t.Run(sub.name, func(t *testing.T) {
+			r := start(t, sub, Config{}, func(s *shard) {
+				s.data = func(c *Conn, b []byte) error { c.Close(errTest); return nil }
+			})
+			var wg sync.WaitGroup
+			for range 4 {
+				wg.Go(func() {
+					for range 300 {
+						ours, theirs := tcpPair(t)
+						if err := r.Add(ours, nil, nil); err != nil {
+							t.Errorf("Add: %v", err)
+						}
+						if n, err := theirs.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+							t.Errorf("peer's read = %d, %v; want the end", n, err)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+		})
+	}
 }

@@ -115,9 +115,12 @@ func TestPeerClosesWhilePaused(t *testing.T) {
 	})
 }
 
-func reset(t *testing.T, nc *net.TCPConn) {
+func reset(t *testing.T, nc net.Conn) {
 	t.Helper()
-	if err := nc.SetLinger(0); err != nil {
+	if secured, ok := nc.(tlsPeer); ok {
+		nc = secured.tcp
+	}
+	if err := nc.(*net.TCPConn).SetLinger(0); err != nil {
 		t.Fatal(err)
 	}
 	if err := nc.Close(); err != nil {
@@ -203,7 +206,7 @@ func TestCloseOthers(t *testing.T) {
 				return nil
 			}
 		})
-		peers := make([]*net.TCPConn, 16)
+		peers := make([]net.Conn, 16)
 		for i := range peers {
 			peers[i] = r.dial(nil, nil)
 			receive(t, introduced)
@@ -304,7 +307,7 @@ func TestContextEnds(t *testing.T) {
 				return nil
 			}
 		})
-		peers := map[string]*net.TCPConn{}
+		peers := map[string]net.Conn{}
 		for _, kind := range []string{"idle", "paused", "full", "lingering"} {
 			peers[kind] = r.dial(nil, kind)
 			receive(t, introduced)

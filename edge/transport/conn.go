@@ -1,9 +1,13 @@
 package transport
 
-import "net/netip"
+import (
+	"net"
+	"net/netip"
+)
 
 // Conn is one socket. Its methods are for the loop's goroutine, inside calls of
-// the Handler, only. After Closed it may be kept, but does nothing.
+// the Handler, only. After Closed, Move or Detach it may be kept, but does
+// nothing.
 type Conn struct {
 	// Data is the handler's own: what Add was given, or set later.
 	Data any
@@ -25,6 +29,9 @@ const (
 	closing                     // in the list of those to be closed
 	armedIn                     // epoll: registered for reading
 	armedOut                    // epoll: registered for writing
+	secured                     // epoll: the driver is a secure
+	flushing                    // epoll, secured: ciphertext waits for room
+	queued                      // epoll, secured: in the loop's again
 )
 
 // driver is what a loop does for its conns.
@@ -34,6 +41,8 @@ type driver interface {
 	shut(c *Conn, err error)
 	finish(c *Conn, last [][]byte, err error)
 	remote(c *Conn) netip.AddrPort
+	move(c *Conn, to Loop, early []byte, data any) error
+	detach(c *Conn) (net.Conn, error)
 }
 
 // Write sends bufs, one after the other, as far as there is room, without

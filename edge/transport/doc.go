@@ -3,13 +3,15 @@
 //
 // A Loop owns sockets and calls one Handler, always on the goroutine of Run, so
 // that a shard needs no locks. Two loops keep the same promises and pass the
-// same conformance suite:
+// same conformance suite, with TLS (NewTLS) and without:
 //
 //   - NewEpoll (Linux) asks the kernel which sockets are ready. An idle socket
 //     costs a Conn (48 bytes) and a slot (8 bytes): no goroutine, no timer, no
-//     buffer, no file of Go's own poller.
-//   - NewPortable takes any net.Conn (TLS, pipes, simulated networks) and any
-//     system, at the price of a goroutine and a read buffer per socket.
+//     buffer, no file of Go's own poller. With TLS it costs some 3.3 KiB, which
+//     are keys and crypto/tls's own struct. It accepts connections by itself,
+//     and its conns can move between loops, and out of them.
+//   - NewPortable takes any net.Conn (pipes, simulated networks) and any system,
+//     at the price of a goroutine and a read buffer per socket.
 //
 // # Why level-triggered
 //
@@ -18,7 +20,26 @@
 // half-read sockets; a read shorter than the buffer needs no second read to see
 // EAGAIN; and a socket that stops being paused is reported by itself. The
 // price, a system call when write interest begins and one when it ends, is
-// paid by slow sockets only.
+// paid by slow sockets only. (What TLS has decrypted or buffered no event tells
+// of: those conns do stand in a list.)
+//
+// # Why an epoll within Go's
+//
+// A goroutine that blocks in epoll_wait blocks a thread. Go's scheduler has to
+// notice, to take the thread's P away, to wake its monitor if all else is idle,
+// and to find a P again when the call returns. So the loop waits for its epoll
+// descriptor in Go's own poller instead, as any goroutine waits for a socket:
+// it is woken like one, Wake and the tick are that wait's deadline, and an idle
+// loop holds no thread. For the same reason reads and writes, which never
+// block, are system calls that Go's scheduler is not told of.
+//
+// Measured over loopback with the clients in another process, against
+// epoll_wait with an eventfd and ordinary system calls: a request after a pause
+// costs 25 us of CPU instead of 57 and is answered after 30 us instead of 50;
+// a frame written to each of 8,000 sockets costs 8.5 us instead of 10.5. What
+// was tried and did not pay: epoll_wait without waiting before the one that
+// waits (no difference, once nothing is told to the scheduler) and a thread of
+// its own for the loop (every wake-up becomes a switch of threads).
 //
 // # Why Conn.Data is an interface
 //

@@ -1,11 +1,9 @@
 package transport
 
 import (
-	"errors"
 	"net/netip"
 	"os"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,21 +20,19 @@ func (l *epoll) readable(c *Conn, events uint32) {
 	}
 	over := events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
 	for {
-		n, err := unix.Read(int(c.fd), l.buf)
+		n, errno := read(int(c.fd), l.buf)
 		switch {
-		case err == nil && n > 0:
-		case err == nil:
+		case errno == 0 && n > 0:
+		case errno == 0:
 			l.shut(c, nil)
 			return
-		case errors.Is(err, unix.EINTR):
-			continue
-		case errors.Is(err, unix.EAGAIN):
+		case errno == unix.EAGAIN:
 			if events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 				l.shut(c, socketError(int(c.fd)))
 			}
 			return
 		default:
-			l.shut(c, os.NewSyscallError("read", err))
+			l.shut(c, os.NewSyscallError("read", errno))
 			return
 		}
 		if c.state&finishing == 0 {
@@ -109,26 +105,14 @@ func (l *epoll) sendAll(c *Conn, bufs [][]byte) (int, error) {
 
 // send writes one buffer.
 func (l *epoll) send(c *Conn, b []byte) (int, error) {
-	for len(b) > 0 {
-		n, err := unix.Write(int(c.fd), b)
-		switch {
-		case err == nil:
-			if n < len(b) {
-				c.state |= wantWrite
-			}
-			return n, nil
-		case errors.Is(err, unix.EAGAIN):
-			c.state |= wantWrite
-			return 0, nil
-		case !errors.Is(err, unix.EINTR):
-			return 0, os.NewSyscallError("write", err)
-		}
+	if len(b) == 0 {
+		return 0, nil
 	}
-	return 0, nil
+	n, errno := write(int(c.fd), b)
+	return c.sent(n, len(b), errno)
 }
 
-// sendv writes up to maxIovecs buffers in one system call. unix.Writev would
-// allocate its vector for each call.
+// sendv writes up to maxIovecs buffers in one system call.
 func (l *epoll) sendv(c *Conn, bufs [][]byte) (int, error) {
 	iov, want := l.iov[:0], 0
 	for _, b := range bufs {
@@ -143,21 +127,23 @@ func (l *epoll) sendv(c *Conn, bufs [][]byte) (int, error) {
 		return 0, nil
 	}
 	defer clear(iov) // nobody's memory is kept
-	for {
-		n, _, errno := unix.Syscall(unix.SYS_WRITEV, uintptr(c.fd), uintptr(unsafe.Pointer(&iov[0])), uintptr(len(iov)))
-		switch errno {
-		case 0:
-			if int(n) < want {
-				c.state |= wantWrite
-			}
-			return int(n), nil
-		case unix.EINTR:
-		case unix.EAGAIN:
+	n, errno := writev(int(c.fd), iov)
+	return c.sent(n, want, errno)
+}
+
+// sent notes a short write, and tells a broken conn from one without room.
+func (c *Conn) sent(n, want int, errno unix.Errno) (int, error) {
+	switch errno {
+	case 0:
+		if n < want {
 			c.state |= wantWrite
-			return 0, nil
-		default:
-			return 0, os.NewSyscallError("writev", errno)
 		}
+		return n, nil
+	case unix.EAGAIN:
+		c.state |= wantWrite
+		return 0, nil
+	default:
+		return 0, os.NewSyscallError("write", errno)
 	}
 }
 
@@ -185,8 +171,12 @@ func (l *epoll) finish(c *Conn, last [][]byte, err error) {
 			return
 		}
 	}
+	l.farewell(c, appendFrom(nil, last, n), err)
+}
+
+// farewell lets c linger until rest has been written and the peer has closed.
+func (l *epoll) farewell(c *Conn, rest []byte, err error) {
 	c.state = c.state&^paused | finishing
-	rest := appendFrom(nil, last, n)
 	lg := l.graves.lingers.add(c, err, rest, time.Now().Add(l.cfg.Linger))
 	l.hangUp(c, lg)
 	l.arm(c)

@@ -2,11 +2,8 @@ package transport
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,51 +17,49 @@ const (
 	// admitBatch is how many newcomers one turn takes in, so that a storm of
 	// them does not starve those who are there.
 	admitBatch = 128
-	// wakeSlot stands for the eventfd where events carry a slot.
-	wakeSlot = -1
 )
 
 // epoll is the Linux loop. See the package's charter for why it is
 // level-triggered.
 type epoll struct {
 	cfg Config
-	one []byte // a 1 for the eventfd
 	in  intake
 
 	wake atomic.Bool // Woken is owed
-	// sleeping is set while the loop is, or is about to be, in epoll_wait.
+	// sleeping is set while the loop sleeps, or is about to.
 	// Whoever has news stores them first and then swaps sleeping; the loop
 	// stores sleeping first and then looks for news. So either the loop sees
 	// the news or the other sees that the loop must be rung for.
 	sleeping atomic.Bool
 
 	mu      sync.Mutex
-	started bool
-	eventfd int // guarded by mu; -1 unless running
+	started bool    // guarded by mu
+	running bool    // guarded by mu: poll is open
+	ended   bool    // guarded by mu: no listener is taken any more
+	doors   []*door // guarded by mu; only appended to until the end
 
 	// Owned by the loop's goroutine.
 	h        Handler
-	epfd     int
+	poll     poller
 	slots    []*Conn
 	free     []int32 // empty slots
 	gen      uint32
 	arrivals []newcomer
-	arrived  int    // index of the next one in arrivals
-	rung     []byte // what is read of the eventfd
+	arrived  int // index of the next one in arrivals
 	graves   graves
-	buf      []byte // what is read, for the duration of one Data
+	again    []*Conn // secured ones that hold bytes for more Data
+	serving  []*Conn // the other half of again
+	buf      []byte  // what is read, for the duration of one Data
+	plain    []byte  // the same, decrypted
+	record   []byte  // what is to be encrypted, for the duration of one Write
 	iov      []unix.Iovec
-	events   []unix.EpollEvent
 }
 
 // NewEpoll is a loop on Linux's epoll, for TCP and Unix sockets. It fails on
 // other systems only.
 func NewEpoll(cfg Config) (Loop, error) {
 	cfg = cfg.withDefaults(64 << 10)
-	return &epoll{
-		cfg: cfg, in: intake{max: cfg.MaxConns}, eventfd: -1, epfd: -1,
-		one: binary.NativeEndian.AppendUint64(nil, 1), rung: make([]byte, 8),
-	}, nil
+	return &epoll{cfg: cfg, in: intake{max: cfg.MaxConns}, poll: poller{fd: -1}}, nil
 }
 
 func (l *epoll) Len() int { return int(l.in.count.Load()) }
@@ -77,20 +72,22 @@ func (l *epoll) Wake() {
 
 // nudge makes the loop look around, if it sleeps.
 func (l *epoll) nudge() {
-	if !l.sleeping.Swap(false) {
-		return
-	}
-	l.mu.Lock() // Run closes eventfd, and its number may be anyone's then
-	defer l.mu.Unlock()
-	if l.eventfd >= 0 {
-		_, _ = unix.Write(l.eventfd, l.one) // EAGAIN: it is readable anyway
+	if l.sleeping.Swap(false) {
+		l.poll.ring()
 	}
 }
 
 // Add does the system calls in the caller's goroutine: they would cost the
 // shard more than the handshake's end costs the caller.
 func (l *epoll) Add(nc net.Conn, early []byte, data any) error {
+	t, secured := nc.(*TLSConn)
+	if secured {
+		nc = t.pipe.nc
+	}
 	defer func() { _ = nc.Close() }() // the socket lives on in our descriptor
+	if secured && !t.tls.ConnectionState().HandshakeComplete {
+		return errNoHandshake
+	}
 	if err := l.in.reserve(); err != nil {
 		return err
 	}
@@ -100,8 +97,7 @@ func (l *epoll) Add(nc net.Conn, early []byte, data any) error {
 		return err
 	}
 	if err = l.cfg.tune(fd); err == nil {
-		c := &Conn{Data: data, drv: l, fd: int32(fd), slot: -1}
-		err = l.in.put(newcomer{c, early})
+		err = l.in.put(newcomer{l.conn(fd, t, data), early})
 	}
 	if err != nil {
 		_ = unix.Close(fd)
@@ -110,6 +106,15 @@ func (l *epoll) Add(nc net.Conn, early []byte, data any) error {
 	}
 	l.nudge()
 	return nil
+}
+
+// conn is a new conn of the loop. t is nil if it is a plain one.
+func (l *epoll) conn(fd int, t *TLSConn, data any) *Conn {
+	c := Conn{Data: data, drv: l, fd: int32(fd), slot: -1}
+	if t == nil {
+		return &c
+	}
+	return l.secure(c, t)
 }
 
 func (l *epoll) Run(ctx context.Context, h Handler) error {
@@ -142,25 +147,19 @@ func (l *epoll) start(h Handler) error {
 
 // open makes what the loop waits on.
 func (l *epoll) open() error {
-	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
-		return os.NewSyscallError("epoll_create1", err)
-	}
-	l.epfd = epfd
-	efd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		return os.NewSyscallError("eventfd", err)
-	}
 	l.mu.Lock()
-	l.eventfd = efd
-	l.mu.Unlock()
-	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeSlot}
-	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, efd, &ev); err != nil {
-		return os.NewSyscallError("epoll_ctl", err)
+	defer l.mu.Unlock()
+	if err := l.poll.open(eventBatch); err != nil {
+		return err
+	}
+	l.running = true
+	for _, d := range l.doors {
+		if err := l.watch(d); err != nil {
+			return err
+		}
 	}
 	l.buf = make([]byte, l.cfg.ReadBuffer)
 	l.iov = make([]unix.Iovec, 0, maxIovecs)
-	l.events = make([]unix.EpollEvent, eventBatch)
 	return nil
 }
 
@@ -169,11 +168,12 @@ func (l *epoll) serve(ctx context.Context) error {
 	for ctx.Err() == nil {
 		n, err := l.wait(ctx, next)
 		if err != nil {
-			return os.NewSyscallError("epoll_wait", err)
+			return err
 		}
 		for i := range n {
-			l.event(&l.events[i])
+			l.event(&l.poll.events[i])
 		}
+		l.serveAgain()
 		l.admit()
 		if l.wake.Swap(false) {
 			l.h.Woken()
@@ -181,6 +181,7 @@ func (l *epoll) serve(ctx context.Context) error {
 		}
 		if now := time.Now(); !now.Before(next) {
 			l.h.Tick(now)
+			l.reopenDoors()
 			for c := l.graves.lingers.expired(now); c != nil; c = l.graves.lingers.expired(now) {
 				l.graves.bury(c, nil)
 			}
@@ -193,24 +194,21 @@ func (l *epoll) serve(ctx context.Context) error {
 
 // wait returns the number of events, none at the latest when next is due.
 func (l *epoll) wait(ctx context.Context, next time.Time) (int, error) {
-	// Rounded up: a wait that ends just before its time would spin.
-	ms := max(0, int((time.Until(next)+time.Millisecond-1)/time.Millisecond))
+	if err := l.poll.arm(next); err != nil { // before sleeping: it would undo a ring
+		return 0, err
+	}
 	l.sleeping.Store(true)
-	if l.wake.Load() || l.in.pending.Load() || l.arrived < len(l.arrivals) || ctx.Err() != nil {
-		ms = 0
+	defer l.sleeping.Store(false)
+	if l.wake.Load() || l.in.pending.Load() || l.arrived < len(l.arrivals) || len(l.again) > 0 || ctx.Err() != nil {
+		return l.poll.look()
 	}
-	n, err := unix.EpollWait(l.epfd, l.events, ms)
-	l.sleeping.Store(false)
-	if errors.Is(err, unix.EINTR) {
-		return 0, nil
-	}
-	return n, err
+	return l.poll.sleep()
 }
 
 // event serves one ready socket.
 func (l *epoll) event(e *unix.EpollEvent) {
-	if e.Fd == wakeSlot {
-		_, _ = unix.Read(l.eventfd, l.rung)
+	if e.Fd < 0 {
+		l.accept(e.Fd)
 		return
 	}
 	c := l.slots[e.Fd]
@@ -218,10 +216,18 @@ func (l *epoll) event(e *unix.EpollEvent) {
 		return // closed earlier in this batch
 	}
 	if e.Events&unix.EPOLLOUT != 0 {
-		l.writable(c)
+		if c.state&secured != 0 {
+			c.drv.(*secure).writable()
+		} else {
+			l.writable(c)
+		}
 	}
 	if e.Events&^unix.EPOLLOUT != 0 && c.state&closing == 0 {
-		l.readable(c, e.Events)
+		if c.state&secured != 0 {
+			c.drv.(*secure).readable(e.Events)
+		} else {
+			l.readable(c, e.Events)
+		}
 	}
 	l.arm(c)
 	l.reap()
@@ -239,14 +245,23 @@ func (l *epoll) admit() {
 		n := l.arrivals[l.arrived]
 		l.arrivals[l.arrived] = newcomer{}
 		l.arrived++
-		l.enter(n.c)
-		if n.c.state&closing == 0 {
-			if err := l.h.Data(n.c, n.early); err != nil {
-				l.shut(n.c, err)
-			}
-		}
-		l.reap()
+		l.introduce(n)
 	}
+}
+
+// introduce makes the handler meet a conn.
+func (l *epoll) introduce(n newcomer) {
+	l.enter(n.c)
+	if n.c.state&closing == 0 {
+		if err := l.h.Data(n.c, n.early); err != nil {
+			l.shut(n.c, err)
+		}
+		if n.c.state&secured != 0 {
+			n.c.drv.(*secure).goOn() // more may have been read than the handshake
+			l.arm(n.c)
+		}
+	}
+	l.reap()
 }
 
 // enter gives c a slot and registers it.
@@ -266,6 +281,13 @@ func (l *epoll) enter(c *Conn) {
 	}
 }
 
+// leave gives c's slot back.
+func (l *epoll) leave(c *Conn) {
+	l.slots[c.slot] = nil
+	l.free = append(l.free, c.slot)
+	c.slot = -1
+}
+
 // arm brings the kernel's registration of c in line with its state.
 func (l *epoll) arm(c *Conn) {
 	if c.state&closing != 0 {
@@ -276,7 +298,7 @@ func (l *epoll) arm(c *Conn) {
 	if c.state&paused == 0 {
 		c.state |= armedIn
 	}
-	if c.state&wantWrite != 0 {
+	if c.state&(wantWrite|flushing) != 0 {
 		c.state |= armedOut
 	}
 	if c.state == was {
@@ -296,7 +318,7 @@ func (l *epoll) control(op int, c *Conn) error {
 	if c.state&armedOut != 0 {
 		ev.Events |= unix.EPOLLOUT
 	}
-	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.epfd, op, int(c.fd), &ev))
+	return l.poll.control(op, int(c.fd), &ev)
 }
 
 // reap closes what was buried since the last call of the handler.
@@ -307,14 +329,18 @@ func (l *epoll) reap() {
 }
 
 func (l *epoll) bye(c *Conn, err error) {
+	if c.state&secured != 0 {
+		c.drv.(*secure).bye()
+	}
 	if c.slot >= 0 {
 		// Closing the descriptor would unregister it too, but not if a child
 		// process that is being started still holds a copy.
-		_ = unix.EpollCtl(l.epfd, unix.EPOLL_CTL_DEL, int(c.fd), nil)
-		l.slots[c.slot] = nil
-		l.free = append(l.free, c.slot)
+		_ = l.poll.control(unix.EPOLL_CTL_DEL, int(c.fd), nil)
+		l.leave(c)
 	}
-	_ = unix.Close(int(c.fd))
+	if c.fd >= 0 {
+		_ = unix.Close(int(c.fd))
+	}
 	c.fd = -1
 	l.in.release()
 	l.h.Closed(c, err)
@@ -322,6 +348,7 @@ func (l *epoll) bye(c *Conn, err error) {
 
 // end closes everything. Adds fail from here on.
 func (l *epoll) end(cause error) {
+	l.closeDoors()
 	l.in.end()
 	for _, c := range l.slots {
 		if c != nil {
@@ -332,14 +359,7 @@ func (l *epoll) end(cause error) {
 		l.shut(n.c, cause)
 	}
 	l.reap()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.eventfd >= 0 {
-		_ = unix.Close(l.eventfd)
-		l.eventfd = -1
-	}
-	if l.epfd >= 0 {
-		_ = unix.Close(l.epfd)
-	}
-	l.slots, l.free, l.arrivals, l.buf = nil, nil, nil, nil
+	l.poll.close()
+	l.slots, l.free, l.arrivals, l.again, l.serving = nil, nil, nil, nil, nil
+	l.buf, l.plain, l.record = nil, nil, nil
 }

@@ -36,7 +36,7 @@ func TestNoFilesLeak(t *testing.T) {
 		})
 		var peers []net.Conn
 		for i := range 40 {
-			nc := r.dial(nil, nil)
+			var nc net.Conn = r.dial(nil, nil)
 			send(t, nc, []byte("x"))
 			expect(t, nc, "x")
 			if i%2 == 0 {
@@ -46,7 +46,7 @@ func TestNoFilesLeak(t *testing.T) {
 			}
 			peers = append(peers, nc)
 		}
-		ours, theirs := tcpPair(t)
+		ours, theirs := sub.pair(t)
 		if err := r.Add(ours, nil, nil); !errors.Is(err, ErrFull) {
 			t.Errorf("Add = %v", err)
 		}
@@ -121,6 +121,29 @@ func TestEpollOutOfFiles(t *testing.T) {
 	expect(t, nc, "y")
 	if n := r.Len(); n != 1 {
 		t.Errorf("Len = %d", n)
+	}
+}
+
+// A loop that has been woken, by whatever, sleeps again.
+func TestEpollSleeps(t *testing.T) {
+	ticks, woken := make(chan time.Time, 1000), make(chan struct{}, 1)
+	r := start(t, epollSubject(), Config{TickEvery: 200 * time.Millisecond}, func(s *shard) {
+		s.echo()
+		s.woken = func() { woken <- struct{}{} }
+		s.tick = func(now time.Time) { ticks <- now }
+	})
+	nc := r.dial(nil, nil)
+	send(t, nc, []byte("x"))
+	expect(t, nc, "x")
+	receive(t, ticks)
+	for range 100 { // some of them from sleep
+		r.Wake()
+		receive(t, woken)
+	}
+	cpu, began := processTime(t), time.Now()
+	receive(t, ticks)
+	if spent, took := processTime(t)-cpu, time.Since(began); spent > took/2 {
+		t.Errorf("%v of CPU in %v", spent, took)
 	}
 }
 

@@ -74,7 +74,11 @@ func (l *portable) Add(nc net.Conn, early []byte, data any) error {
 }
 
 func (l *portable) add(nc net.Conn, early []byte, data any) error {
-	if tcp, ok := nc.(*net.TCPConn); ok {
+	socket := nc
+	if t, ok := nc.(*TLSConn); ok {
+		socket = t.pipe.nc
+	}
+	if tcp, ok := socket.(*net.TCPConn); ok {
 		if err := l.cfg.tuneTCP(tcp); err != nil {
 			return err
 		}

@@ -124,6 +124,7 @@ func (s *shard) echo() {
 type rig struct {
 	Loop
 	t    testing.TB
+	sub  subject
 	stop context.CancelCauseFunc
 	done chan struct{} // closed when Run has returned
 	err  error         // of Run, after done
@@ -133,16 +134,26 @@ type rig struct {
 type subject struct {
 	name string
 	make func(testing.TB, Config) Loop
+	wrap func(t testing.TB, ours net.Conn, theirs *net.TCPConn) (net.Conn, peer) // nil = plain TCP
+}
+
+// peer is the other side of a conn.
+type peer interface {
+	net.Conn
+	CloseWrite() error
 }
 
 func start(t testing.TB, sub subject, cfg Config, set func(*shard)) *rig {
 	t.Helper()
+	if cfg.TickEvery == 0 {
+		cfg.TickEvery = time.Hour // who was forgotten is not saved by a tick
+	}
 	s := &shard{t: t, seen: map[*Conn]bool{}}
 	if set != nil {
 		set(s)
 	}
 	ctx, stop := context.WithCancelCause(t.Context())
-	r := &rig{Loop: sub.make(t, cfg), t: t, stop: stop, done: make(chan struct{})}
+	r := &rig{Loop: sub.make(t, cfg), t: t, sub: sub, stop: stop, done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
 		r.err = r.Run(ctx, s)
@@ -164,10 +175,20 @@ func (r *rig) end(cause error) {
 	}
 }
 
+// pair is a connection that the subject takes.
+func (sub subject) pair(t testing.TB) (ours net.Conn, theirs peer) {
+	t.Helper()
+	ours, tcp := tcpPair(t)
+	if sub.wrap != nil {
+		return sub.wrap(t, ours, tcp)
+	}
+	return ours, tcp
+}
+
 // dial adds a conn and returns the peer's side.
-func (r *rig) dial(early []byte, data any) *net.TCPConn {
+func (r *rig) dial(early []byte, data any) peer {
 	r.t.Helper()
-	ours, theirs := tcpPair(r.t)
+	ours, theirs := r.sub.pair(r.t)
 	if err := r.Add(ours, early, data); err != nil {
 		r.t.Fatalf("Add: %v", err)
 	}

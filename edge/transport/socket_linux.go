@@ -18,6 +18,10 @@ func detach(nc net.Conn) (int, error) {
 	if !ok {
 		return 0, fmt.Errorf("%w (%T)", ErrNotSocket, nc)
 	}
+	return duplicate(sc)
+}
+
+func duplicate(sc syscall.Conn) (int, error) {
 	raw, err := sc.SyscallConn()
 	if err != nil {
 		return 0, fmt.Errorf("transport: take socket: %w", err)
@@ -26,16 +30,21 @@ func detach(nc net.Conn) (int, error) {
 	err = raw.Control(func(p uintptr) {
 		fd, dupErr = unix.FcntlInt(p, unix.F_DUPFD_CLOEXEC, 0)
 	})
-	switch {
-	case errors.Is(dupErr, unix.EMFILE), errors.Is(dupErr, unix.ENFILE):
-		return 0, fmt.Errorf("%w: no file descriptor left (%w); raise the limit on open files", ErrFull, dupErr)
-	case dupErr != nil:
+	if dupErr != nil {
 		err = os.NewSyscallError("fcntl", dupErr)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("transport: take socket: %w", err)
+		return 0, noFile("take socket", err)
 	}
 	return fd, nil
+}
+
+// noFile says what was tried, and what to do where descriptors are the lack.
+func noFile(op string, err error) error {
+	if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
+		return fmt.Errorf("%w: no file descriptor left (%w); raise the limit on open files", ErrFull, err)
+	}
+	return fmt.Errorf("transport: %s: %w", op, err)
 }
 
 // tune sets the options of a socket. Those of TCP are left out for others.
@@ -45,8 +54,9 @@ func (cfg Config) tune(fd int) error {
 			return fmt.Errorf("transport: send buffer of %d bytes: %w", cfg.SendBuffer, err)
 		}
 	}
-	if proto, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL); err != nil || proto != unix.IPPROTO_TCP {
-		return err
+	proto := protocol(fd)
+	if proto != unix.IPPROTO_TCP && proto != unix.IPPROTO_MPTCP {
+		return nil
 	}
 	noDelay := 1
 	if cfg.Nagle {
@@ -58,12 +68,24 @@ func (cfg Config) tune(fd int) error {
 	}
 	if cfg.UserTimeout > 0 {
 		ms := int(cfg.UserTimeout.Milliseconds())
-		err = errors.Join(err, unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms))
+		failed := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms)
+		if proto == unix.IPPROTO_TCP { // Multipath TCP has its own idea of it
+			err = errors.Join(err, failed)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("transport: set TCP options: %w", err)
 	}
 	return nil
+}
+
+// protocol is what fd speaks; 0 = unknown.
+func protocol(fd int) int {
+	proto, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL)
+	if err != nil {
+		return 0
+	}
+	return proto
 }
 
 // socketError is why the kernel gave a socket up; nil if both sides had closed.
@@ -90,5 +112,17 @@ func peerName(fd int) netip.AddrPort {
 		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port))
 	default:
 		return netip.AddrPort{}
+	}
+}
+
+// push writes what fd has room for.
+func push(fd int, b []byte) (int, error) {
+	switch n, errno := write(fd, b); errno {
+	case 0:
+		return n, nil
+	case unix.EAGAIN:
+		return 0, nil
+	default:
+		return 0, os.NewSyscallError("write", errno)
 	}
 }

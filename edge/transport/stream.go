@@ -246,3 +246,17 @@ func (s *stream) remote(*Conn) netip.AddrPort {
 	}
 	return a
 }
+
+func (s *stream) move(c *Conn, _ Loop, _ []byte, _ any) error { return s.fail(c) }
+
+func (s *stream) detach(c *Conn) (net.Conn, error) { return nil, s.fail(c) }
+
+// fail closes c: its reader is in the middle of a Read that nothing ends but
+// that.
+func (s *stream) fail(c *Conn) error {
+	if c.state&(closing|finishing) != 0 {
+		return ErrClosed
+	}
+	s.shut(c, ErrCannotMove)
+	return ErrCannotMove
+}

@@ -2,4 +2,4 @@
 
 package transport
 
-func subjects() []subject { return []subject{portableSubject()} }
+func subjects() []subject { return []subject{portableSubject(), secureSubject(portableSubject())} }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// What Add and Write fail with, beside the system's own errors.
+// What Add, Move and Write fail with, beside the system's own errors.
 var (
 	// ErrClosed is returned by Add when the loop has ended, by Run when it was
 	// called before, and by Write when the conn is closing.
@@ -16,15 +16,20 @@ var (
 	// process has no file descriptor left.
 	ErrFull = errors.New("transport: full")
 	// ErrNotSocket is returned by the epoll loop's Add for a net.Conn that is
-	// not a bare socket of the kernel: TLS, a pipe, a wrapper.
+	// neither a bare socket of the kernel nor a TLSConn over one: a pipe, a
+	// wrapper, somebody else's TLS.
 	ErrNotSocket = errors.New("transport: not a kernel socket; the portable transport takes any connection")
+	// ErrCannotMove is returned by Move and Detach where the loop, or the one
+	// that shall take the conn, is not of a kind that can.
+	ErrCannotMove = errors.New("transport: conns move between epoll loops only")
 )
 
 // Handler is a shard. All its methods are called on the goroutine of Run, one
-// at a time. Each conn that Add accepted gets Data first and Closed last.
+// at a time. Each conn that Add, Accept or Move brought gets Data first and
+// Closed last, or it is taken away by Move or Detach.
 type Handler interface {
 	// Data hands over bytes that were read. The first call for a conn carries
-	// the early bytes of Add and comes even if there are none: it introduces
+	// the early bytes of Add or Move and comes even if there are none: it introduces
 	// the conn. b is valid during the call only and may be overwritten. An
 	// error closes the conn with it.
 	Data(c *Conn, b []byte) error
@@ -57,7 +62,7 @@ type Loop interface {
 	// closed and the handler never hears of it. Conns added before Run wait for
 	// it: a loop that is never run keeps them for ever. Safe for concurrent use.
 	Add(nc net.Conn, early []byte, data any) error
-	// Len is the number of conns added and not yet closed. Safe for concurrent
+	// Len is the number of conns that came and are not gone yet. Safe for concurrent
 	// use.
 	Len() int
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"selvedge/wire"
 	"selvedge/wire/link"
@@ -29,16 +30,16 @@ const maxPending = 8
 
 // interests are what this edge wants of one log. Guarded by Upstream.mu.
 type interests struct {
-	refs    map[wire.Key]int // wants of each key that were not dropped
-	add     []Want           // not sent yet
-	del     []wire.Key       // not sent yet
+	held    keys       // wanted and not dropped as often
+	add     []Want     // not sent yet
+	del     []wire.Key // not sent yet
 	pending map[uint64][]Want
 }
 
 func (u *Upstream) interestsLocked(p wire.LogID) *interests {
 	in := u.logs[p]
 	if in == nil {
-		in = &interests{refs: map[wire.Key]int{}, pending: map[uint64][]Want{}}
+		in = &interests{held: newKeys(), pending: map[uint64][]Want{}}
 		u.logs[p] = in
 	}
 	return in
@@ -50,7 +51,7 @@ func (u *Upstream) Want(p wire.LogID, wants ...Want) {
 	u.mu.Lock()
 	in := u.interestsLocked(p)
 	for _, w := range wants {
-		in.refs[w.Key]++
+		in.held.add(w.Key)
 	}
 	in.add = append(in.add, wants...)
 	u.mu.Unlock()
@@ -62,8 +63,7 @@ func (u *Upstream) Drop(p wire.LogID, keys ...wire.Key) {
 	u.mu.Lock()
 	in := u.interestsLocked(p)
 	for _, k := range keys {
-		if in.refs[k]--; in.refs[k] <= 0 {
-			delete(in.refs, k)
+		if in.held.remove(k) {
 			in.del = append(in.del, k)
 		}
 	}
@@ -84,7 +84,7 @@ func (u *Upstream) Interests() int {
 	defer u.mu.Unlock()
 	n := 0
 	for _, in := range u.logs {
-		n += len(in.refs)
+		n += in.held.len()
 	}
 	return n
 }
@@ -99,8 +99,8 @@ func (u *Upstream) open(ctx context.Context, l *link.Link, after []wire.Seq) err
 		}
 		u.mu.Lock()
 		in := u.interestsLocked(p)
-		keys := make([]wire.Key, 0, len(in.refs))
-		for k := range in.refs {
+		keys := make([]wire.Key, 0, in.held.len())
+		for k := range in.held.all() {
 			keys = append(keys, k)
 		}
 		in.del = nil // the new link never knew them
@@ -113,22 +113,36 @@ func (u *Upstream) open(ctx context.Context, l *link.Link, after []wire.Seq) err
 	return nil
 }
 
+// gap is the least time between two rounds of deltas: what is wanted meanwhile
+// goes together. The first after a quiet time goes at once.
+const gap = 3 * time.Millisecond
+
 // sendInterests sends what is wanted and no longer wanted until the link ends.
 func (u *Upstream) sendInterests(ctx context.Context, l *link.Link) error {
 	u.wake()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
 	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-l.Done():
-			return nil
-		case <-u.kick:
+		for _, more := range []<-chan time.Time{pause.C, nil} {
+			kick := u.kick
+			if more != nil {
+				kick = nil
+			}
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-l.Done():
+				return nil
+			case <-more:
+			case <-kick:
+			}
 		}
 		for _, m := range u.nextDeltas() {
 			if err := l.Interest(ctx, m.p, m.id, m.add, m.del, m.since); err != nil {
 				return err
 			}
 		}
+		pause.Reset(gap)
 	}
 }
 
@@ -151,7 +165,7 @@ func (u *Upstream) nextDeltas() []deltaMessage {
 		u.lastID++
 		m := deltaMessage{p: p, id: u.lastID, since: link.Live}
 		for _, w := range in.add {
-			if in.refs[w.Key] > 0 {
+			if in.held.has(w.Key) {
 				m.add = append(m.add, w.Key)
 				m.since = min(m.since, w.Since)
 			}
@@ -160,7 +174,7 @@ func (u *Upstream) nextDeltas() []deltaMessage {
 			}
 		}
 		for _, k := range in.del {
-			if in.refs[k] == 0 { // not wanted again meanwhile
+			if !in.held.has(k) { // not wanted again meanwhile
 				m.del = append(m.del, k)
 			}
 		}
@@ -192,7 +206,7 @@ func (u *Upstream) unsent() {
 func (u *Upstream) marker(p wire.LogID, m link.Marker) {
 	u.mu.Lock()
 	in := u.interestsLocked(p)
-	wants := slices.DeleteFunc(in.pending[m.ID], func(w Want) bool { return in.refs[w.Key] == 0 })
+	wants := slices.DeleteFunc(in.pending[m.ID], func(w Want) bool { return !in.held.has(w.Key) })
 	delete(in.pending, m.ID)
 	more := len(in.add)+len(in.del) > 0
 	u.mu.Unlock()

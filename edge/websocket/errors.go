@@ -25,6 +25,7 @@ var (
 	ErrInterleaved  = &Error{wire.CloseProtocol, "new message inside a fragmented one"}
 	ErrLength       = &Error{wire.CloseProtocol, "length is not in its shortest form"}
 	ErrCloseCode    = &Error{wire.CloseProtocol, "invalid close code"}
+	ErrDeflate      = &Error{wire.CloseBadUTF8, "compressed message is broken"}
 	ErrUTF8         = &Error{wire.CloseBadUTF8, "text is not UTF-8"}
 	ErrTooLarge     = &Error{wire.CloseTooLarge, "message is too large"}
 	// ErrSpent is returned for bytes after another error: nobody can say where

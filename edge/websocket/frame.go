@@ -33,6 +33,7 @@ const (
 	maxHeader = MaxHeader + 4 // of a frame from a client, with its mask
 	finBit    = 0x80
 	rsvBits   = 0x70
+	rsv1Bit   = 0x40 // the message is compressed (RFC 7692, section 6)
 	maskBit   = 0x80
 	length16  = 126 // the length follows in 2 bytes
 	length64  = 127 // the length follows in 8 bytes
@@ -46,10 +47,10 @@ func (op Op) known() bool { return op <= OpBinary || op >= OpClose && op <= OpPo
 
 // AppendHeader appends the header of an unmasked frame, a whole message, with
 // a payload of n bytes.
-func AppendHeader(dst []byte, op Op, n int) []byte { return appendHeader(dst, op, n, 0) }
+func AppendHeader(dst []byte, op Op, n int) []byte { return appendHeader(dst, byte(op), n, 0) }
 
-func appendHeader(dst []byte, op Op, n int, mask byte) []byte {
-	dst = append(dst, finBit|byte(op))
+func appendHeader(dst []byte, op byte, n int, mask byte) []byte {
+	dst = append(dst, finBit|op)
 	switch {
 	case n < length16:
 		return append(dst, mask|byte(n))
@@ -63,7 +64,7 @@ func appendHeader(dst []byte, op Op, n int, mask byte) []byte {
 // AppendMasked appends a whole frame as a client sends it. Against hostile
 // proxies, mask must be unpredictable (RFC 6455, section 10.3).
 func AppendMasked(dst []byte, op Op, payload []byte, mask [4]byte) []byte {
-	dst = append(appendHeader(dst, op, len(payload), maskBit), mask[:]...)
+	dst = append(appendHeader(dst, byte(op), len(payload), maskBit), mask[:]...)
 	n := len(dst)
 	dst = append(dst, payload...)
 	ws.Cipher(dst[n:], mask, 0)

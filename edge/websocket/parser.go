@@ -9,9 +9,9 @@ import (
 )
 
 // Parser turns a peer's bytes into messages. The zero value reads a client's
-// frames. It takes 56 bytes, and a buffer only while it waits for the rest of a
-// frame or message; that buffer grows with the bytes that came, not with the
-// length that was claimed. Not safe for concurrent use.
+// frames, none compressed. It takes 56 bytes, and a buffer only while it waits
+// for the rest of a frame or message; that buffer grows with the bytes that
+// came, not with the length that was claimed. Not safe for concurrent use.
 type Parser struct {
 	// buf holds the unmasked payload of the unfinished data message, followed
 	// by that of the unfinished control frame if ctl. nil when neither is.
@@ -26,7 +26,7 @@ type Parser struct {
 	ctlFrom uint32  // where the control frame's payload begins in buf
 }
 
-type flags uint8
+type flags uint16
 
 const (
 	fromServer flags = 1 << iota // frames must not be masked
@@ -37,29 +37,48 @@ const (
 	isFinal                      // that frame ends its message
 	closed                       // a close frame came: the rest is ignored
 	spent                        // an error came
+	mayDeflate                   // messages may be compressed
+	isDeflated                   // the data message is
 )
 
 // FromServer is a Parser for the frames of a server, which are not masked.
 func FromServer() Parser { return Parser{flags: fromServer} }
 
-// header is one frame's.
-type header struct {
-	op   Op
-	fin  bool
-	n    uint64 // of the payload
-	mask [4]byte
+// FromClient is a Parser for the frames of a client, which may compress its
+// messages or not, as was agreed.
+func FromClient(deflate bool) Parser {
+	if deflate {
+		return Parser{}.Inflating()
+	}
+	return Parser{}
+}
+
+// Inflating is p for a connection whose messages may be compressed: as fresh as
+// p, and no larger.
+func (p Parser) Inflating() Parser {
+	p.flags |= mayDeflate
+	return p
+}
+
+// sink is who gets messages, and how large they may be.
+type sink struct {
+	limit int
+	fn    func(op Op, payload []byte) error
 }
 
 // Feed parses b, the bytes that follow those of the last call, and calls fn
-// for each whole message, fragments joined, and each control frame, in the
-// order in which they became complete. Text and close reasons are UTF-8, close
-// codes valid. b may be overwritten; payload is valid during the call only.
+// for each whole message, fragments joined and inflated, and each control
+// frame, in the order in which they became complete. Text and close reasons are
+// UTF-8, close codes valid. b may be overwritten; payload is valid during the
+// call only.
 //
 // It fails with an *Error if the peer breaks the protocol or a message exceeds
-// limit bytes (as soon as its header says so; at most 2 GiB), and with fn's error. The Parser
-// is of no use then. What follows a close frame is ignored.
+// limit bytes (as soon as its header says so, or when so much was inflated; at
+// most 2 GiB), and with fn's error. What is wrong with text is found when it
+// arrives, in compressed text when its message is complete. The Parser is of no
+// use then. What follows a close frame is ignored.
 func (p *Parser) Feed(b []byte, limit int, fn func(op Op, payload []byte) error) error {
-	err := p.feed(b, min(limit, math.MaxInt32), fn)
+	err := p.feed(b, sink{min(limit, math.MaxInt32), fn})
 	if err != nil {
 		p.flags |= spent
 		p.buf = nil
@@ -67,20 +86,20 @@ func (p *Parser) Feed(b []byte, limit int, fn func(op Op, payload []byte) error)
 	return err
 }
 
-func (p *Parser) feed(b []byte, limit int, fn func(Op, []byte) error) error {
+func (p *Parser) feed(b []byte, to sink) error {
 	if p.flags&spent != 0 {
 		return ErrSpent
 	}
 	for len(b) > 0 && p.flags&closed == 0 {
 		if p.flags&inPayload != 0 {
 			n := min(len(b), int(p.left))
-			if err := p.more(b[:n], fn); err != nil {
+			if err := p.more(b[:n], to); err != nil {
 				return err
 			}
 			b = b[n:]
 			continue
 		}
-		h, n, err := p.header(b, limit)
+		h, n, err := p.header(b, to.limit)
 		if err != nil {
 			return err
 		}
@@ -90,115 +109,30 @@ func (p *Parser) feed(b []byte, limit int, fn func(Op, []byte) error) error {
 		}
 		if uint64(len(b)) >= h.n && h.fin && (h.op.control() || p.flags&inMessage == 0) {
 			// The usual case: a whole frame, unmasked where it lies.
-			if err := p.whole(h, b[:h.n], fn); err != nil {
+			if err := p.whole(h, b[:h.n], to); err != nil {
 				return err
 			}
 			b = b[h.n:]
 			continue
 		}
-		if err := p.begin(h, fn); err != nil {
+		if err := p.begin(h, to); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// header reads a header out of what is kept of it and b, of which it takes n
-// bytes. If p.headN > 0 afterwards, it isn't complete yet.
-func (p *Parser) header(b []byte, limit int) (h header, n int, err error) {
-	src := b
-	if p.headN > 0 {
-		n = copy(p.head[p.headN:], b)
-		src = p.head[:int(p.headN)+n]
-	}
-	h, size, err := p.parse(src, limit)
-	if err != nil {
-		return h, 0, err
-	}
-	if size == 0 { // src, up to a whole header, is kept
-		if p.headN == 0 {
-			n = copy(p.head[:], b)
-		}
-		p.headN += uint8(n)
-		return h, n, nil
-	}
-	n = size - int(p.headN)
-	p.headN = 0
-	return h, n, nil
-}
-
-// parse reads a header at the start of src; size 0 = incomplete. It checks
-// each part as soon as it is there.
-func (p *Parser) parse(src []byte, limit int) (h header, size int, err error) {
-	if len(src) < 2 {
-		return h, 0, nil
-	}
-	h.op, h.fin = Op(src[0]&0xF), src[0]&finBit != 0
-	short := src[1] &^ maskBit
-	if err := p.allowed(src[0], src[1], h, short); err != nil {
-		return h, 0, err
-	}
-	size = 2
-	switch h.n = uint64(short); short {
-	case length16:
-		if size += 2; len(src) < size {
-			return h, 0, nil
-		}
-		if h.n = uint64(binary.BigEndian.Uint16(src[2:])); h.n < length16 {
-			return h, 0, ErrLength
-		}
-	case length64:
-		if size += 8; len(src) < size {
-			return h, 0, nil
-		}
-		if h.n = binary.BigEndian.Uint64(src[2:]); h.n <= 0xFFFF || h.n>>63 != 0 {
-			return h, 0, ErrLength
-		}
-	}
-	if !h.op.control() {
-		if room := limit - len(p.buf); room < 0 || h.n > uint64(room) {
-			return h, 0, ErrTooLarge
-		}
-	}
-	if p.flags&fromServer == 0 {
-		if size += 4; len(src) < size {
-			return h, 0, nil
-		}
-		h.mask = [4]byte(src[size-4:])
-	}
-	return h, size, nil
-}
-
-// allowed checks the first two bytes of a header.
-func (p *Parser) allowed(first, second byte, h header, short byte) error {
-	masked := second&maskBit != 0
-	switch {
-	case first&rsvBits != 0:
-		return ErrReserved
-	case !h.op.known():
-		return ErrOpcode
-	case !masked && p.flags&fromServer == 0:
-		return ErrUnmasked
-	case masked && p.flags&fromServer != 0:
-		return ErrMasked
-	case h.op.control() && (!h.fin || short > MaxControl):
-		return ErrControl
-	case h.op == opContinuation && p.flags&inMessage == 0:
-		return ErrContinuation
-	case (h.op == OpText || h.op == OpBinary) && p.flags&inMessage != 0:
-		return ErrInterleaved
-	}
-	return nil
-}
-
 // whole delivers a frame that is a message by itself.
-func (p *Parser) whole(h header, payload []byte, fn func(Op, []byte) error) error {
+func (p *Parser) whole(h header, payload []byte, to sink) error {
 	p.unmask(payload, h.mask)
-	return p.deliver(h.op, payload, fn)
+	if h.deflated {
+		return p.inflate(h.op, payload, to)
+	}
+	return p.deliver(h.op, payload, to.fn)
 }
 
 // begin notes a frame whose payload is collected.
-func (p *Parser) begin(h header, fn func(Op, []byte) error) error {
+func (p *Parser) begin(h header, to sink) error {
 	p.flags = p.flags&^(isControl|isFinal) | inPayload
 	if h.fin {
 		p.flags |= isFinal
@@ -209,25 +143,31 @@ func (p *Parser) begin(h header, fn func(Op, []byte) error) error {
 		p.head[0] = byte(h.op) // free while a payload is collected
 		p.ctlFrom = uint32(len(p.buf))
 	case h.op != opContinuation:
-		p.flags |= inMessage
-		if p.flags &^= isText; h.op == OpText {
+		p.flags = p.flags&^(isText|isDeflated) | inMessage
+		if h.op == OpText {
 			p.flags |= isText
+		}
+		if h.deflated {
+			p.flags |= isDeflated
 		}
 	}
 	p.mask, p.left = h.mask, uint32(h.n)
 	if p.left == 0 {
-		return p.ended(fn)
+		return p.ended(to)
 	}
 	return nil
 }
 
 // more collects b, at most what the frame lacks.
-func (p *Parser) more(b []byte, fn func(Op, []byte) error) error {
+func (p *Parser) more(b []byte, to sink) error {
 	p.unmask(b, p.mask)
 	p.buf = append(p.buf, b...)
+	if p.flags&(isControl|isText|isDeflated) == isText && !validSince(p.buf, len(p.buf)-len(b)) {
+		return ErrUTF8
+	}
 	p.left -= uint32(len(b))
 	if p.left == 0 {
-		return p.ended(fn)
+		return p.ended(to)
 	}
 	k := len(b) % 4
 	m := p.mask
@@ -238,7 +178,7 @@ func (p *Parser) more(b []byte, fn func(Op, []byte) error) error {
 }
 
 // ended delivers what the end of a frame completes, and lets go of the buffer.
-func (p *Parser) ended(fn func(Op, []byte) error) error {
+func (p *Parser) ended(to sink) error {
 	p.flags &^= inPayload
 	op, payload := OpBinary, p.buf
 	switch {
@@ -255,8 +195,22 @@ func (p *Parser) ended(fn func(Op, []byte) error) error {
 		}
 		p.buf = nil
 		p.flags &^= inMessage
+		if p.flags&isDeflated != 0 {
+			return p.inflate(op, payload, to)
+		}
 	}
-	return p.deliver(op, payload, fn)
+	return p.deliver(op, payload, to.fn)
+}
+
+// inflate delivers a compressed message.
+func (p *Parser) inflate(op Op, payload []byte, to sink) error {
+	i := inflaters.Get().(*inflater)
+	defer i.put()
+	var err error
+	if i.out, err = i.append(i.out[:0], payload, to.limit); err != nil {
+		return err
+	}
+	return p.deliver(op, i.out, to.fn)
 }
 
 // deliver checks the payload and calls back.
@@ -301,4 +255,23 @@ func (p *Parser) unmask(b []byte, mask [4]byte) {
 	if p.flags&fromServer == 0 {
 		ws.Cipher(b, mask, 0)
 	}
+}
+
+// validSince says whether b can be the beginning of UTF-8, of which all before
+// from is known to be. What a last, unfinished character lacks may still come.
+func validSince(b []byte, from int) bool {
+	return utf8.Valid(b[finished(b[:from]):finished(b)])
+}
+
+// finished is the length of b without a last character that lacks bytes.
+func finished(b []byte) int {
+	for i := len(b) - 1; i >= max(0, len(b)-utf8.UTFMax+1); i-- {
+		if utf8.RuneStart(b[i]) {
+			if !utf8.FullRune(b[i:]) {
+				return i
+			}
+			break
+		}
+	}
+	return len(b)
 }

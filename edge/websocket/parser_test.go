@@ -5,9 +5,11 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"selvedge/wire"
 )
@@ -120,6 +122,7 @@ func TestParser(t *testing.T) {
 		"overlong":            {in: raw(final|text, "\xc0\x80"), err: ErrUTF8},
 		"unfinished UTF-8":    {in: join(raw(text, "\xe2\x82"), raw(final|cont, "")), err: ErrUTF8},
 		"bad across frames":   {in: join(raw(text, "\xe2\x82"), raw(final|cont, "x")), err: ErrUTF8},
+		"bad before the end":  {in: join(raw(text, "a\xff"), raw(final|ping, "")), err: ErrUTF8},
 		"bad close reason":    {in: badClose("\x03\xe8\xff"), err: ErrUTF8},
 		"half a close code":   {in: badClose("\x03"), err: ErrCloseCode},
 		"too large":           {in: raw(final|text, long[:testLimit+1]), err: ErrTooLarge},
@@ -145,6 +148,64 @@ func TestParser(t *testing.T) {
 					}
 				}
 				if p.buf != nil && p.flags&(inPayload|inMessage) == 0 {
+					t.Errorf("%s: the buffer is kept", way)
+				}
+			}
+		})
+	}
+}
+
+// Every rule of RFC 7692 that a stream of frames can keep or break.
+func TestParserInflates(t *testing.T) {
+	const deflated = rsv1Bit
+	long := chat(5_000)
+	short := string(mustDeflate(t, long))
+	badText := byStandardLibrary(t, 6, "a\xff")
+	tests := map[string]struct {
+		in   []byte
+		want []event
+		err  *Error
+	}{
+		"text":               {in: raw(final|deflated|text, short), want: []event{{OpText, long}}},
+		"binary":             {in: raw(final|deflated|blob, badText), want: []event{{OpBinary, "a\xff"}}},
+		"not compressed":     {in: raw(final|text, long), want: []event{{OpText, long}}},
+		"now and then":       {in: join(raw(final|deflated|text, short), raw(final|text, "a"), raw(final|deflated|text, short)), want: []event{{OpText, long}, {OpText, "a"}, {OpText, long}}},
+		"fragments":          {in: join(raw(deflated|text, short[:9]), raw(cont, ""), raw(cont, short[9:70]), raw(final|cont, short[70:])), want: []event{{OpText, long}}},
+		"after fragments":    {in: join(raw(deflated|text, short), raw(final|cont, ""), raw(text, "a"), raw(final|cont, "b")), want: []event{{OpText, long}, {OpText, "ab"}}},
+		"control in between": {in: join(raw(deflated|text, short[:9]), raw(final|ping, "p"), raw(final|cont, short[9:])), want: []event{{OpPing, "p"}, {OpText, long}}},
+		"empty":              {in: raw(final|deflated|text, "\x00"), want: []event{{OpText, ""}}},
+		"empty, no block":    {in: raw(final|deflated|text, ""), want: []event{{OpText, ""}}},
+		"empty fragments":    {in: join(raw(deflated|text, ""), raw(final|cont, "")), want: []event{{OpText, ""}}},
+		"as long as may be":  {in: raw(final|deflated|blob, byStandardLibrary(t, 0, noise(testLimit))), want: []event{{OpBinary, noise(testLimit)}}},
+		"on a ping":          {in: raw(final|deflated|ping, ""), err: ErrReserved},
+		"on a close":         {in: raw(final|deflated|closing, ""), err: ErrReserved},
+		"on a continuation":  {in: join(raw(deflated|text, short[:9]), raw(final|deflated|cont, short[9:])), err: ErrReserved},
+		"other bits":         {in: raw(final|deflated|0x20|text, short), err: ErrReserved},
+		"another bit":        {in: raw(final|0x10|text, short), err: ErrReserved},
+		"in a message":       {in: join(raw(text, "a"), raw(final|deflated|text, short)), err: ErrInterleaved},
+		"unknown opcode":     {in: raw(final|deflated|3, ""), err: ErrReserved},
+		"broken":             {in: raw(final|deflated|text, "\xff"), err: ErrDeflate},
+		"cut":                {in: raw(final|deflated|text, short[:len(short)-1]), err: ErrDeflate},
+		"bad UTF-8":          {in: raw(final|deflated|text, badText), err: ErrUTF8},
+		"bad in fragments":   {in: join(raw(deflated|text, badText[:2]), raw(final|cont, badText[2:])), err: ErrUTF8},
+		"bomb":               {in: raw(final|deflated|text, byStandardLibrary(t, 9, strings.Repeat("x", testLimit+1))), err: ErrTooLarge},
+		"too large":          {in: raw(final|deflated|text, noise(testLimit+testLimit/100)), err: ErrTooLarge},
+		"too large in sum":   {in: join(raw(deflated|text, noise(testLimit)), raw(final|cont, noise(testLimit/100))), err: ErrTooLarge},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			for way, chunks := range map[string][][]byte{"at once": {test.in}, "byte by byte": bytewise(test.in)} {
+				p := FromClient(true)
+				got, err := feed(&p, testLimit, chunks...)
+				if diff := cmp.Diff(test.want, got); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", way, diff)
+				}
+				var proto *Error
+				errors.As(err, &proto)
+				if proto != test.err {
+					t.Errorf("%s: error %v, want %v", way, err, test.err)
+				}
+				if p.buf != nil {
 					t.Errorf("%s: the buffer is kept", way)
 				}
 			}
@@ -179,6 +240,7 @@ func TestErrorsComeEarly(t *testing.T) {
 		"opcode":    {[]byte{final | 5, maskBit | 5}, ErrOpcode},
 		"control":   {[]byte{final | ping, maskBit | length16}, ErrControl},
 		"too large": {[]byte{final | text, maskBit | length16, 0, 200}, ErrTooLarge},
+		"UTF-8":     {raw(final|text, "Hello \xed\xa0 World")[:14], ErrUTF8},
 		"enormous":  {[]byte{final | text, maskBit | length64, 0, 0, 0, 0, 1, 0, 0, 0}, ErrTooLarge},
 	} {
 		var p Parser
@@ -218,7 +280,7 @@ func TestHandlerError(t *testing.T) {
 // An idle socket's parser is small; a partial message costs what came of it,
 // not what it claims to be; whole ones cost nothing.
 func TestMemory(t *testing.T) {
-	if n := unsafe.Sizeof(Parser{}); n >= 64 {
+	if n := unsafe.Sizeof(Parser{}); n > 56 {
 		t.Errorf("a Parser takes %d bytes", n)
 	}
 	var p Parser
@@ -246,5 +308,60 @@ func TestMemory(t *testing.T) {
 	})
 	if n != 0 || count != 303 {
 		t.Errorf("%v allocations for whole frames, %d of 303 delivered", n, count)
+	}
+}
+
+// Text that can't become UTF-8 any more is told at once, and no other.
+func TestValidSince(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var b []byte
+		for range rapid.IntRange(0, 6).Draw(t, "parts") {
+			part := rapid.SampledFrom([]string{"a", "ü", "€", "😀", "\x80", "\xc0", "\xe2\x82", "\xed\xa0", "\xf0\x9f", "\xf4\x90", "\xff"}).Draw(t, "part")
+			b = append(b, part...)
+		}
+		for from, valid := 0, true; from < len(b) && valid; {
+			to := rapid.IntRange(from+1, len(b)).Draw(t, "to")
+			// It can still become UTF-8 if some end makes it so.
+			valid = false
+			for _, end := range []string{"", "\x80", "\x80\x80", "\x80\x80\x80", "\xbf", "\xbf\x80", "\xbf\x80\x80", "\x90", "\x90\x80", "\x90\x80\x80"} {
+				valid = valid || utf8.Valid(append(bytes.Clone(b[:to]), end...))
+			}
+			if got := validSince(b[:to], from); got != valid {
+				t.Fatalf("%q from %d: %v", b[:to], from, got)
+			}
+			from = to
+		}
+	})
+}
+
+// Between two messages a Parser may be forgotten, and only there.
+func TestIdle(t *testing.T) {
+	messages := [][]byte{
+		join(raw(text, "ab"), raw(final|ping, "p"), raw(cont, "c"), raw(final|cont, "d")),
+		raw(final|pong, "abc"),
+		raw(final|rsv1Bit|text, "\x00"),
+		join(raw(rsv1Bit|blob, ""), raw(final|cont, "\x00")),
+		raw(final|blob, string(make([]byte, 300))),
+	}
+	p := FromClient(true)
+	for i, m := range messages {
+		for n := range m {
+			if p.Idle() != (n == 0) {
+				t.Errorf("message %d, after %d of %d bytes: %v", i, n, len(m), p.Idle())
+			}
+			if _, err := feed(&p, 1000, m[n:n+1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !p.Idle() || p.buf != nil {
+			t.Errorf("after message %d: idle %v, %d bytes held", i, p.Idle(), cap(p.buf))
+		}
+	}
+	for name, last := range map[string][]byte{"close": raw(final|closing, ""), "error": {0xff, 0xff}} {
+		p := FromClient(true)
+		_, _ = feed(&p, 100, last)
+		if p.Idle() {
+			t.Errorf("idle after %s", name)
+		}
 	}
 }

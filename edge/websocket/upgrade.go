@@ -31,6 +31,9 @@ type Upgrader struct {
 	// for requests without an Origin header: they are not a browser's. nil =
 	// same host.
 	CheckOrigin func(origin string, r *http.Request) bool
+	// Deflate takes a client's offer to compress messages (RFC 7692). false =
+	// offers are not taken.
+	Deflate bool
 }
 
 // refusal is an answer that is not an upgrade.
@@ -43,40 +46,69 @@ type refusal struct {
 
 func (r *refusal) Error() string { return "websocket: upgrade refused: " + r.message }
 
+// Agreement is what a client and this server agreed on as they shook hands.
+type Agreement struct {
+	Codec wire.Codec
+	// Deflate: messages, each for itself, may be compressed both ways.
+	Deflate bool
+
+	bits          bool // the answer names our window's size
+	key, protocol string
+}
+
+// Check reports what r's client and this server agree on, or why r is no
+// upgrade that is taken. It answers nothing.
+func (u Upgrader) Check(r *http.Request) (Agreement, error) {
+	a := Agreement{key: r.Header.Get("Sec-WebSocket-Key")}
+	err := u.check(r, &a)
+	return a, err
+}
+
+// AppendAnswer appends the answer that makes the connection a WebSocket (RFC
+// 6455, section 4.2.2).
+func (a Agreement) AppendAnswer(dst []byte) []byte {
+	sum := sha1.Sum([]byte(a.key + keyGUID))
+	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	dst = base64.StdEncoding.AppendEncode(dst, sum[:])
+	if a.protocol != "" {
+		dst = append(append(dst, "\r\nSec-WebSocket-Protocol: "...), a.protocol...)
+	}
+	if a.Deflate {
+		if dst = append(dst, deflateAnswer...); a.bits {
+			dst = append(dst, bitsAnswer...)
+		}
+	}
+	return append(dst, "\r\n\r\n"...)
+}
+
 // Upgrade makes r's connection a WebSocket: conn without any deadline, the
-// bytes of the client that were read already, and the codec that was agreed on.
+// bytes of the client that were read already, and what was agreed on.
 // On an error the client has its answer, or is gone.
-func (u Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (conn net.Conn, early []byte, codec wire.Codec, err error) {
-	codec, protocol, err := u.check(r)
+func (u Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (conn net.Conn, early []byte, a Agreement, err error) {
+	a, err = u.Check(r)
 	if err != nil {
 		answer(w, err)
-		return nil, nil, 0, err
+		return nil, nil, a, err
 	}
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		err = fmt.Errorf("websocket: take over the connection: %w", err)
 		answer(w, err)
-		return nil, nil, 0, err
+		return nil, nil, a, err
 	}
-	if early, err = accept(conn, rw.Reader, r.Header.Get("Sec-WebSocket-Key"), protocol); err != nil {
+	if early, err = accept(conn, rw.Reader, a); err != nil {
 		_ = conn.Close()
-		return nil, nil, 0, fmt.Errorf("websocket: answer upgrade: %w", err)
+		return nil, nil, a, fmt.Errorf("websocket: answer upgrade: %w", err)
 	}
-	return conn, early, codec, nil
+	return conn, early, a, nil
 }
 
 // accept writes the answer and empties what was read ahead.
-func accept(conn net.Conn, ahead *bufio.Reader, key, protocol string) ([]byte, error) {
+func accept(conn net.Conn, ahead *bufio.Reader, a Agreement) ([]byte, error) {
 	if err := conn.SetDeadline(time.Now().Add(answerTime)); err != nil {
 		return nil, err
 	}
-	sum := sha1.Sum([]byte(key + keyGUID))
-	b := []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ")
-	b = base64.StdEncoding.AppendEncode(b, sum[:])
-	if protocol != "" {
-		b = append(append(b, "\r\nSec-WebSocket-Protocol: "...), protocol...)
-	}
-	if _, err := conn.Write(append(b, "\r\n\r\n"...)); err != nil {
+	if _, err := conn.Write(a.AppendAnswer(nil)); err != nil {
 		return nil, err
 	}
 	// Read deadlines of the HTTP server would end the socket later.
@@ -91,12 +123,13 @@ func accept(conn net.Conn, ahead *bufio.Reader, key, protocol string) ([]byte, e
 	return early, err
 }
 
-// check is RFC 6455, section 4.2.1.
-func (u Upgrader) check(r *http.Request) (codec wire.Codec, protocol string, err error) {
+// check is RFC 6455, section 4.2.1. It completes a.
+func (u Upgrader) check(r *http.Request, a *Agreement) (err error) {
 	hint := "this is a WebSocket: connect with a WebSocket client (GET, Upgrade: websocket, Sec-WebSocket-Version: 13)"
 	key, keyErr := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
 	origin := r.Header.Get("Origin")
 	codec, protocol, known := negotiate(r.Header.Values("Sec-WebSocket-Protocol"))
+	deflate, fits, extErr := negotiateDeflate(r.Header.Values("Sec-WebSocket-Extensions"))
 	switch {
 	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
 		err = &refusal{status: http.StatusBadRequest, message: "WebSockets are served over HTTP/1.1, not " + r.Proto}
@@ -126,8 +159,17 @@ func (u Upgrader) check(r *http.Request) (codec wire.Codec, protocol string, err
 			message: fmt.Sprintf("Sec-WebSocket-Protocol is %q: offer %s or %s, or none for JSON",
 				strings.Join(r.Header.Values("Sec-WebSocket-Protocol"), ", "), wire.Msgpack.Subprotocol(), wire.JSON.Subprotocol()),
 		}
+	case extErr != nil:
+		err = &refusal{
+			status: http.StatusBadRequest,
+			message: fmt.Sprintf("Sec-WebSocket-Extensions is %q, which is not a list of extensions: offer %s, or none",
+				strings.Join(r.Header.Values("Sec-WebSocket-Extensions"), ", "), deflateName),
+		}
 	}
-	return codec, protocol, err
+	a.Codec, a.protocol = codec, protocol
+	a.Deflate = u.Deflate && fits
+	a.bits = deflate.bits
+	return err
 }
 
 func (u Upgrader) allows(origin string, r *http.Request) bool {

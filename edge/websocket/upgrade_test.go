@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsflate"
 	"github.com/gobwas/ws/wsutil"
 
 	"selvedge/wire"
@@ -27,8 +28,8 @@ import (
 type upgraded struct {
 	conn  net.Conn
 	early []byte
-	codec wire.Codec
-	err   error
+	Agreement
+	err error
 }
 
 // serve upgrades every request and passes the results on.
@@ -36,8 +37,8 @@ func serve(t *testing.T, u Upgrader) (addr string, results chan upgraded) {
 	t.Helper()
 	results = make(chan upgraded, 1)
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		conn, early, codec, err := u.Upgrade(w, r)
-		results <- upgraded{conn, early, codec, err}
+		conn, early, agreed, err := u.Upgrade(w, r)
+		results <- upgraded{conn, early, agreed, err}
 	}))
 	srv.Config.ReadTimeout = 200 * time.Millisecond // Upgrade must lift it
 	srv.Start()
@@ -116,8 +117,8 @@ func TestUpgradeAccepts(t *testing.T) {
 				h.Get("Upgrade") != "websocket" || h.Get("Connection") != "Upgrade" {
 				t.Errorf("answer %s %v", resp.Status, h)
 			}
-			if _, offered := h["Sec-Websocket-Protocol"]; got.codec != test.codec || h.Get("Sec-WebSocket-Protocol") != test.proto || offered != (test.proto != "") {
-				t.Errorf("codec %v, subprotocol %q", got.codec, h.Get("Sec-WebSocket-Protocol"))
+			if _, offered := h["Sec-Websocket-Protocol"]; got.Codec != test.codec || h.Get("Sec-WebSocket-Protocol") != test.proto || offered != (test.proto != "") {
+				t.Errorf("codec %v, subprotocol %q", got.Codec, h.Get("Sec-WebSocket-Protocol"))
 			}
 		})
 	}
@@ -228,7 +229,7 @@ func TestNoDeadlineStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		go func() { _, _ = http.ReadResponse(bufio.NewReader(theirs), nil) }()
-		if _, err := accept(ours, bufio.NewReader(strings.NewReader("")), goodKey, ""); err != nil {
+		if _, err := accept(ours, bufio.NewReader(strings.NewReader("")), Agreement{key: goodKey}); err != nil {
 			t.Fatal(err)
 		}
 		time.AfterFunc(time.Hour, func() { _ = theirs.Close() }) // simulated
@@ -243,7 +244,7 @@ func TestAnswerIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, _ := net.Pipe()
 		began := time.Now()
-		_, err := accept(ours, bufio.NewReader(strings.NewReader("")), goodKey, "")
+		_, err := accept(ours, bufio.NewReader(strings.NewReader("")), Agreement{key: goodKey})
 		if !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) != answerTime {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
@@ -264,26 +265,11 @@ func TestUpgradeWithoutHijack(t *testing.T) {
 
 // Another implementation's client understands us, and we it.
 func TestInterop(t *testing.T) {
-	addr, results := serve(t, Upgrader{})
-	served := make(chan error, 1)
-	go func() {
-		got := <-results
-		if got.err != nil {
-			served <- got.err
-			return
+	nc, served := dialEcho(t, Upgrader{}, ws.Dialer{Protocols: []string{wire.Msgpack.Subprotocol()}}, func(shake ws.Handshake) {
+		if shake.Protocol != wire.Msgpack.Subprotocol() || len(shake.Extensions) != 0 {
+			t.Errorf("handshake %+v", shake)
 		}
-		defer func() { _ = got.conn.Close() }()
-		served <- echoMessages(got)
-	}()
-	dialer := ws.Dialer{Protocols: []string{wire.Msgpack.Subprotocol()}, Timeout: 20 * time.Second}
-	nc, br, shake, err := dialer.Dial(context.Background(), (&url.URL{Scheme: "ws", Host: addr, Path: "/"}).String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = nc.Close() }()
-	if br != nil || shake.Protocol != wire.Msgpack.Subprotocol() {
-		t.Errorf("handshake %+v", shake)
-	}
+	})
 	for _, n := range []int{0, 1, 125, 126, 65_535, 65_536} {
 		want := strings.Repeat("z", n)
 		if err := wsutil.WriteClientText(nc, []byte(want)); err != nil {
@@ -300,6 +286,85 @@ func TestInterop(t *testing.T) {
 	if op, payload := readControl(t, nc); op != ws.OpPong || string(payload) != "p" {
 		t.Errorf("pong: op %v, %q", op, payload)
 	}
+	closeEcho(t, nc, served)
+}
+
+// So it is with compressed messages.
+func TestInteropDeflated(t *testing.T) {
+	params := wsflate.Parameters{ServerNoContextTakeover: true, ServerMaxWindowBits: 13, ClientMaxWindowBits: 1}
+	var dialer ws.Dialer
+	dialer.Extensions = append(dialer.Extensions, params.Option())
+	nc, served := dialEcho(t, Upgrader{Deflate: true}, dialer, func(shake ws.Handshake) {
+		var got wsflate.Parameters
+		if len(shake.Extensions) != 1 || got.Parse(shake.Extensions[0]) != nil {
+			t.Fatalf("handshake %+v", shake)
+		}
+		if want := (wsflate.Parameters{ServerNoContextTakeover: true, ClientNoContextTakeover: true, ServerMaxWindowBits: 12}); got != want {
+			t.Errorf("answer %+v, want %+v", got, want)
+		}
+	})
+	for _, n := range []int{0, 1, 125, 300, 5_000, 65_536} {
+		for name, want := range map[string]string{"chat": chat(n), "noise": noise(n)} {
+			f, err := wsflate.CompressFrame(ws.NewBinaryFrame([]byte(want)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := ws.WriteFrame(nc, ws.MaskFrame(f)); err != nil {
+				t.Fatal(err)
+			}
+			h, err := ws.ReadHeader(nc)
+			if err != nil || h.Length > int64(len(want)) {
+				t.Fatalf("%s: header %+v, %v", name, h, err)
+			}
+			f = ws.Frame{Header: h, Payload: make([]byte, h.Length)}
+			if _, err := io.ReadFull(nc, f.Payload); err != nil {
+				t.Fatal(err)
+			}
+			if short := f.Header.Rsv1(); short != (name == "chat" && n >= DeflateFloor) {
+				t.Errorf("%s, %d bytes: %d come back, compressed = %v", name, len(want), f.Header.Length, short)
+			}
+			if f.Header.Rsv1() {
+				if f, err = wsflate.DecompressFrame(f); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if string(f.Payload) != want {
+				t.Fatalf("%s: %d bytes of %d come back", name, len(f.Payload), len(want))
+			}
+		}
+	}
+	closeEcho(t, nc, served)
+}
+
+// dialEcho connects another implementation's client to an echo server of ours.
+func dialEcho(t *testing.T, u Upgrader, dialer ws.Dialer, check func(ws.Handshake)) (nc net.Conn, served chan error) {
+	t.Helper()
+	addr, results := serve(t, u)
+	served = make(chan error, 1)
+	go func() {
+		got := <-results
+		if got.err != nil {
+			served <- got.err
+			return
+		}
+		defer func() { _ = got.conn.Close() }()
+		served <- echoMessages(got)
+	}()
+	dialer.Timeout = 20 * time.Second
+	nc, br, shake, err := dialer.Dial(context.Background(), (&url.URL{Scheme: "ws", Host: addr, Path: "/"}).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = nc.Close() })
+	if br != nil {
+		t.Error("a server that spoke first")
+	}
+	check(shake)
+	return nc, served
+}
+
+func closeEcho(t *testing.T, nc net.Conn, served chan error) {
+	t.Helper()
 	if err := wsutil.WriteClientMessage(nc, ws.OpClose, ws.NewCloseFrameBody(1000, "bye")); err != nil {
 		t.Fatal(err)
 	}
@@ -327,7 +392,7 @@ func readControl(t *testing.T, r io.Reader) (ws.OpCode, []byte) {
 
 // echoMessages answers as a server must; io.EOF when the client said close.
 func echoMessages(u upgraded) error {
-	var p Parser
+	p := FromClient(u.Deflate)
 	answer := func(op Op, payload []byte) error {
 		var b []byte
 		switch op {
@@ -336,7 +401,12 @@ func echoMessages(u upgraded) error {
 		case OpClose:
 			b = Close(ParseClose(payload))
 		default:
-			b = append(AppendHeader(nil, op, len(payload)), payload...)
+			if u.Deflate {
+				b = DeflatedMessage(op, payload)
+			}
+			if b == nil {
+				b = Message(op, payload)
+			}
 		}
 		if _, err := u.conn.Write(b); err != nil {
 			return err

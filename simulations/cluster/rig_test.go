@@ -122,7 +122,7 @@ func (r *rig) edge(name, in, transport string) (url string) {
 		Name: name, Region: place, Keys: devKeys(r.t, "edge", name), Tokens: identity.DevTokens(), Seeds: []string{r.ctl},
 		Build: config.ReadBuild(), Logger: logger(r.t, name),
 		PublicAddr: addrs[0], LinkAddr: addrs[1], GossipAddr: addrs[2], AdminAddr: addrs[3], Reachable: reachable,
-		Transport: transport, AllowedOrigins: []string{"*"}, CacheBytes: 64 << 20, Ping: 25 * time.Second,
+		Transport: transport, AllowedOrigins: []string{"*"}, Compression: true, CacheBytes: 64 << 20, Ping: 25 * time.Second,
 	}
 	run(r.t, name, func(ctx context.Context) error { return edge.Run(ctx, cfg) })
 	r.await("http://" + addrs[0] + "/readyz")

@@ -140,7 +140,7 @@ func startEdge(ctx context.Context, g *errgroup.Group, cfg Config, p *place) err
 		Name: p.name, Region: p.region, Keys: keys, Tokens: identity.DevTokens(), Seeds: []string{addr(corePort + 2)},
 		Build: config.ReadBuild(), Logger: cfg.Logger.With("node", p.name),
 		PublicAddr: addr(p.port), LinkAddr: addr(p.port + 1), GossipAddr: addr(p.port + 2), AdminAddr: addr(p.port + 3),
-		Reachable: reachable, Transport: edge.DefaultTransport(), AllowedOrigins: []string{"*"},
+		Reachable: reachable, Transport: edge.DefaultTransport(), AllowedOrigins: []string{"*"}, Compression: true,
 		CacheBytes: 64 << 20, Ping: 25 * time.Second,
 	}
 	if oneWay := p.rtt / 2; oneWay > 0 {

@@ -162,10 +162,10 @@ func (l *Link) Query(ctx context.Context, q *wire.Query) (*wire.Answer, error) {
 		st.CancelWrite(quic.StreamErrorCode(codeDone))
 	})
 	defer stop()
-	a := new(wire.Answer)
+	var a *wire.Answer
 	if err = writeMessage(st, q); err == nil {
 		_ = st.Close()
-		err = readMessage(st, a, maxControl)
+		a, err = readAnswer(st, q.T)
 	}
 	if err != nil {
 		st.CancelRead(quic.StreamErrorCode(codeDone))
@@ -175,6 +175,14 @@ func (l *Link) Query(ctx context.Context, q *wire.Query) (*wire.Answer, error) {
 		return nil, fmt.Errorf("query: %w", err)
 	}
 	return a, nil
+}
+
+func readAnswer(st *quic.Stream, t wire.QueryKind) (*wire.Answer, error) {
+	b, err := readEncoded(st, maxControl)
+	if err != nil {
+		return nil, err
+	}
+	return wire.ParseAnswer(t, b)
 }
 
 // Signal sends a signal upstream, best effort: it never blocks. It fails if s
@@ -251,10 +259,14 @@ func (l *Link) acceptLogs(ctx context.Context, g *errgroup.Group) error {
 	}
 }
 
+// readBuffer is the most of a log that is handed on as one batch, in bytes: some
+// thirty frames of 1 KiB. There is one for each log.
+const readBuffer = 32 << 10
+
 // readLog hands on everything that has arrived as one batch, so that a burst
 // costs its receiver one turn.
 func (l *Link) readLog(st *quic.ReceiveStream) error {
-	r := bufio.NewReaderSize(st, 64<<10)
+	r := bufio.NewReaderSize(st, readBuffer)
 	id, err := binary.ReadUvarint(r)
 	if err != nil {
 		return err

@@ -86,22 +86,27 @@ func writeMessage(w io.Writer, m any) error {
 	return err
 }
 
-// readMessage reads what writeMessage wrote, of at most limit bytes. It grows
-// its buffer with what arrives, not with what is claimed.
+// readMessage reads what writeMessage wrote, of at most limit bytes.
 func readMessage(r io.Reader, m any, limit int) error {
-	var size [4]byte
-	if _, err := io.ReadFull(r, size[:]); err != nil {
-		return err
-	}
-	n := int64(binary.BigEndian.Uint32(size[:]))
-	if n > int64(limit) {
-		return fmt.Errorf("%w: a message of %d bytes, at most %d are allowed", ErrProtocol, n, limit)
-	}
-	b, err := readBytes(r, int(n))
+	b, err := readEncoded(r, limit)
 	if err != nil {
 		return err
 	}
 	return wire.Msgpack.Decode(b, m)
+}
+
+// readEncoded reads a message that is left encoded. It grows its buffer with
+// what arrives, not with what is claimed.
+func readEncoded(r io.Reader, limit int) ([]byte, error) {
+	var size [4]byte
+	if _, err := io.ReadFull(r, size[:]); err != nil {
+		return nil, err
+	}
+	n := int64(binary.BigEndian.Uint32(size[:]))
+	if n > int64(limit) {
+		return nil, fmt.Errorf("%w: a message of %d bytes, at most %d are allowed", ErrProtocol, n, limit)
+	}
+	return readBytes(r, int(n))
 }
 
 // believed is a claimed size, in bytes, for which room is made before anything

@@ -33,6 +33,24 @@ func TestQueryRoundTrip(t *testing.T) {
 	}
 }
 
+// Hellos come as they were sent: nothing between decodes them.
+func TestQueryBringsHellos(t *testing.T) {
+	src := memory()
+	hellos := []wire.Hello{{User: wire.AppendUserInfo(nil, &wire.UserInfo{ID: "u", Data: wire.Data{0x80}}), RoomsV: 4}}
+	sent, err := wire.AppendHellos(nil, hellos)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src.Ask = func(context.Context, string, *wire.Query, wire.Seq) *wire.Answer {
+		return &wire.Answer{V: 7, Epoch: "e", Hellos: sent}
+	}
+	d := dial(t, serve(t, src, udp(t)), "e")
+	a, err := d.Query(t.Context(), &wire.Query{T: wire.QHello, Users: []wire.UserID{"u"}})
+	if err != nil || a.V != 7 || a.Epoch != "e" || !bytes.Equal(a.Hellos, sent) {
+		t.Errorf("the answer is %+v, %v", a, err)
+	}
+}
+
 // Who gives up asking ends the work for it.
 func TestQueryCanceledByTheAskerEndsAtTheSource(t *testing.T) {
 	src := memory()

@@ -1,0 +1,220 @@
+package door
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"selvedge/edge/transport"
+)
+
+// maxHeld bounds the bytes that the visitors of one loop have sent and that are
+// no whole head yet, so that many slow ones can't fill the memory. Past it, who
+// sends more of a head that is still not whole is closed.
+const maxHeld = 64 << 20
+
+var (
+	errTimeout = errors.New("the handshake took too long")
+	errBusy    = errors.New("too many bytes of unfinished handshakes")
+	errAnswer  = errors.New("there was no room for the answer")
+)
+
+// runLoops starts the loops, all of which accept from ln.
+func (d *Door) runLoops(ctx context.Context, g *errgroup.Group, ln net.Listener) error {
+	tcp, ok := ln.(*net.TCPListener)
+	if !ok || d.cfg.TLS != nil {
+		return fmt.Errorf("door: loops accept plain TCP only, not %T", ln)
+	}
+	for _, l := range d.cfg.Loops {
+		err := l.Accept(tcp, transport.AcceptConfig{
+			Data: func() any { return &visitor{} }, Admit: d.admit, Failed: d.acceptFailed,
+		})
+		if err != nil {
+			return fmt.Errorf("door: accept: %w", err)
+		}
+	}
+	for _, l := range d.cfg.Loops {
+		g.Go(func() error { return l.Run(ctx, &greeter{d: d, parser: newParser()}) })
+	}
+	return ln.Close() // the loops have it; Go's poller shall not wake up for it
+}
+
+func (d *Door) acceptFailed(err error) {
+	if d.acceptWarned.now() {
+		d.cfg.Logger.Warn("connections can't be accepted; that is not mentioned again for a minute", "err", err)
+	}
+}
+
+// greeter shakes hands on one loop. It implements transport.Handler.
+type greeter struct {
+	d      *Door
+	parser *parser
+	queue  queue
+	held   int // bytes in all visitors' held
+	answer []byte
+}
+
+// Data goes on with a handshake.
+func (g *greeter) Data(c *transport.Conn, b []byte) error {
+	v := c.Data.(*visitor)
+	if v.stage == coming {
+		return g.meet(v, c)
+	}
+	if len(v.held) > 0 {
+		g.held += len(b)
+		v.held = append(v.held, b...)
+		b = v.held
+	}
+	if !v.greeted {
+		need, err := proxyNeed(b)
+		switch {
+		case err != nil:
+			return g.turnAway(v, BadProxy, err)
+		case len(b) < need:
+			return g.hold(v, b)
+		}
+		if v.client, err = proxySource(b[:need]); err != nil {
+			return g.turnAway(v, BadProxy, err)
+		}
+		v.greeted = true
+		g.drop(v)
+		if b = b[need:]; len(b) == 0 {
+			return nil
+		}
+	}
+	verdict, r, agreed, end := g.d.study(g.parser, b, v.searched)
+	switch verdict {
+	case wait:
+		v.searched = len(b)
+		return g.hold(v, b)
+	case page:
+		g.page(v, b)
+		return nil
+	default:
+		g.take(v, &Arrival{Request: r, agreed: agreed, early: b[end:], conn: c, client: v.client})
+		return nil
+	}
+}
+
+// meet begins a handshake.
+func (g *greeter) meet(v *visitor, c *transport.Conn) error {
+	v.stage = shaking
+	v.conn, v.deadline, v.greeted = c, g.d.now().Add(g.d.cfg.Timeout), !g.d.cfg.Proxy
+	g.d.pending.Add(1)
+	g.queue.push(v)
+	if g.d.cfg.Proxy && !g.d.trusts(c.RemoteAddr().Addr()) {
+		return g.turnAway(v, BadProxy, errProxyForeign)
+	}
+	return nil
+}
+
+// hold keeps what has come, which is b, until there is more.
+func (g *greeter) hold(v *visitor, b []byte) error {
+	if len(v.held) == 0 {
+		g.held += len(b)
+		v.held = append(v.held, b...)
+	}
+	if g.held > g.d.most {
+		return g.turnAway(v, Busy, errBusy)
+	}
+	return nil
+}
+
+// drop forgets what v holds, whose bytes stay valid.
+func (g *greeter) drop(v *visitor) {
+	g.held -= len(v.held)
+	v.held = nil
+}
+
+// end ends a handshake, whatever came of it.
+func (g *greeter) end(v *visitor) {
+	g.drop(v)
+	g.queue.remove(v)
+	v.conn, v.stage = nil, over
+	g.d.pending.Add(-1)
+}
+
+// turnAway ends a handshake badly; the error closes the conn.
+func (g *greeter) turnAway(v *visitor, r Result, why error) error {
+	client := g.client(v)
+	g.end(v)
+	g.d.fail(r, client, why)
+	return why
+}
+
+// client is for the log.
+func (g *greeter) client(v *visitor) netip.AddrPort {
+	if v.client.IsValid() {
+		return v.client
+	}
+	return v.conn.RemoteAddr()
+}
+
+// page gives a connection that has sent b to the HTTP server.
+func (g *greeter) page(v *visitor, b []byte) {
+	c, client := v.conn, v.client
+	g.end(v)
+	nc, err := c.Detach()
+	if err != nil {
+		g.d.fail(Failed, client, err)
+		return
+	}
+	if !g.d.pages.give(nc, b, client) {
+		g.d.cfg.Result(Busy)
+	}
+}
+
+// take answers a client, and hands it on.
+func (g *greeter) take(v *visitor, a *Arrival) {
+	c := v.conn
+	g.end(v)
+	g.answer = a.agreed.AppendAnswer(g.answer[:0])
+	n, err := c.Write([][]byte{g.answer})
+	if err == nil && n < len(g.answer) {
+		err = errAnswer // it is the first that the socket was given
+		c.Close(err)
+	}
+	if err != nil {
+		g.d.fail(Failed, a.client, err)
+		return
+	}
+	if err := g.d.cfg.Take(a); err != nil {
+		g.d.notTaken(a.client, err)
+		return
+	}
+	g.d.cfg.Result(Taken)
+}
+
+// Writable is never owed: answers fit, or else the conn is closed.
+func (*greeter) Writable(*transport.Conn) {}
+
+// Closed ends the handshake of a client that went.
+func (g *greeter) Closed(c *transport.Conn, err error) {
+	v := c.Data.(*visitor)
+	if v.stage != shaking {
+		return // it has ended, or never began
+	}
+	begun := len(v.held) > 0 // health checks of load balancers say nothing
+	client := v.client
+	g.end(v)
+	if begun {
+		g.d.fail(Failed, client, err)
+	}
+}
+
+// Woken is not used.
+func (*greeter) Woken() {}
+
+// Tick closes who takes too long.
+func (g *greeter) Tick(time.Time) {
+	now := g.d.now()
+	for v := g.queue.late(now); v != nil; v = g.queue.late(now) {
+		c := v.conn
+		c.Close(g.turnAway(v, TimedOut, errTimeout))
+	}
+}

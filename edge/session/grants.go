@@ -1,0 +1,48 @@
+package session
+
+import (
+	"strings"
+	"unicode"
+	"unique"
+
+	"selvedge/internal/identity"
+)
+
+// grants are what a token allows, kept once for all sessions whose tokens allow
+// the same. The zero value allows nothing.
+type grants struct{ of unique.Handle[patterns] }
+
+// patterns are channel patterns; none contains a control character, as no
+// channel does, so that one can stand between them.
+type patterns struct{ publish, subscribe string }
+
+const between = "\x00"
+
+func newGrants(c identity.Claims) grants {
+	return grants{unique.Make(patterns{join(c.Publish), join(c.Subscribe)})}
+}
+
+func join(list []string) string {
+	var kept []string
+	for _, p := range list {
+		if !strings.ContainsFunc(p, unicode.IsControl) { // it stands for no channel
+			kept = append(kept, p)
+		}
+	}
+	return strings.Join(kept, between)
+}
+
+func split(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, between)
+}
+
+func (g grants) mayPublish(ch string) bool {
+	return g != grants{} && identity.Claims{Publish: split(g.of.Value().publish)}.MayPublish(ch)
+}
+
+func (g grants) maySubscribe(ch string) bool {
+	return g != grants{} && identity.Claims{Subscribe: split(g.of.Value().subscribe)}.MaySubscribe(ch)
+}
