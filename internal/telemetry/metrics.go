@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"net/http"
+	"regexp"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -20,7 +21,10 @@ func NewRegistry(build config.Build) *prometheus.Registry {
 		ConstLabels: prometheus.Labels{"version": build.Version, "commit": build.Commit, "go": build.Go},
 	})
 	info.Set(1)
-	reg.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	// Beside the usual: how long the garbage collector stops everything, and
+	// what CPU time it takes.
+	collection := collectors.GoRuntimeMetricsRule{Matcher: regexp.MustCompile(`^(/sched/pauses/total/gc|/cpu/classes/gc/total):`)}
+	reg.MustRegister(info, collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collection)), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return reg
 }
 

@@ -1,27 +1,15 @@
 package bench
 
-import (
-	"encoding/json"
-	"fmt"
-	"os"
-)
-
 // Command is `selvedge bench`.
 type Command struct {
-	Day DayCommand `cmd:"" help:"A day's worth: 50,000 messages over 200 rooms to 1,000 clients at three edges, each accounted for."`
-}
+	Fanout FanoutCommand `cmd:"" help:"What a delivery costs, and how fast a frame is at 10,000 sockets."`
 
-// save writes a result for machines; "" = not.
-func save(path string, result any) error {
-	if path == "" {
-		return nil
-	}
-	b, err := json.MarshalIndent(result, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(path, append(b, '\n'), 0o644); err != nil {
-		return fmt.Errorf("write the result: %w", err)
-	}
-	return nil
+	Storm  StormCommand  `cmd:"" help:"What it costs to accept, authenticate and welcome a socket."`
+	Memory MemoryCommand `cmd:"" help:"What an idle socket takes of memory."`
+	GC     GCCommand     `cmd:"" name:"gc" help:"How much the garbage collector disturbs a full and busy edge."`
+	Table  TableCommand  `cmd:"" help:"All of these, as one table."`
+	Day    DayCommand    `cmd:"" help:"A day's worth: 50,000 messages over 200 rooms to 1,000 clients at three edges, each accounted for."`
+
+	Clients clientsCommand `cmd:"" hidden:"" help:"The receivers of the other commands."`
+	Floor   floorCommand   `cmd:"" hidden:"" help:"The bare floor of the other commands."`
 }

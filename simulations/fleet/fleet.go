@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -78,10 +79,12 @@ func (f *Fleet) StartCore(ctx context.Context) error {
 	return err
 }
 
-// StartEdge adds an edge in a region.
-func (f *Fleet) StartEdge(ctx context.Context, region string) (*Node, error) {
+// StartEdge adds an edge in a region, with more flags. With --tls-cert among
+// them its URL is an https one.
+func (f *Fleet) StartEdge(ctx context.Context, region string, flags ...string) (*Node, error) {
 	name := fmt.Sprintf("edge-%d", len(f.Edges)+1)
-	n, err := f.start(ctx, nil, "edge", name, "--public-addr", "--region", region, "--join", f.Core.Gossip)
+	flags = append([]string{"--region", region, "--join", f.Core.Gossip}, flags...)
+	n, err := f.start(ctx, nil, "edge", name, "--public-addr", flags...)
 	if n != nil {
 		f.Edges = append(f.Edges, n)
 	}
@@ -103,6 +106,9 @@ func (f *Fleet) start(ctx context.Context, args []string, role, name, front stri
 	}
 	// args[6:] are pairs of address flags and values
 	n := &Node{Name: name, URL: "http://" + args[7], Gossip: args[11], Admin: "http://" + args[13], log: &tailBuffer{}, done: make(chan struct{})}
+	if slices.Contains(args, "--tls-cert") {
+		n.URL = "https://" + args[7]
+	}
 	n.cmd = exec.Command(f.binary, args...)
 	n.cmd.Env = append(n.cmd.Environ(), f.env...)
 	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
@@ -120,7 +126,7 @@ func (f *Fleet) start(ctx context.Context, args []string, role, name, front stri
 func (n *Node) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
-	for !Ready(ctx, n.URL) {
+	for !Ready(ctx, n.Admin) {
 		select {
 		case <-n.done:
 			return fmt.Errorf("%s ended at its start: %w: %s", n.Name, n.err, n.log)
@@ -163,6 +169,9 @@ func (n *Node) Stop() error {
 		return fmt.Errorf("%s did not stop within %v: %s", n.Name, stopTime, n.log)
 	}
 }
+
+// PID is the node's process.
+func (n *Node) PID() int { return n.cmd.Process.Pid }
 
 // Log is the end of what the node logged.
 func (n *Node) Log() string { return n.log.String() }

@@ -1,0 +1,48 @@
+package bench
+
+import (
+	"strings"
+	"testing"
+)
+
+const exposition = `# HELP pause_seconds of something
+# TYPE pause_seconds histogram
+pause_seconds_bucket{le="1e-05"} 90
+pause_seconds_bucket{le="0.001"} 99
+pause_seconds_bucket{le="0.1"} 99
+pause_seconds_bucket{le="+Inf"} 100
+pause_seconds_sum 1.5
+pause_seconds_count 100
+plain 3
+with_label{a="b c",d="e"} 4e3
+`
+
+func TestMetricsAreRead(t *testing.T) {
+	s, err := parseMetrics(strings.NewReader(exposition))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s["plain"] != 3 || s[`with_label{a="b c",d="e"}`] != 4000 || s["pause_seconds_count"] != 100 {
+		t.Errorf("%v", s)
+	}
+	if grown := s.since(scrape{"plain": 1}); grown["plain"] != 2 || grown["pause_seconds_sum"] != 1.5 {
+		t.Errorf("grown: %v", grown)
+	}
+	if both := (scrape{"plain": 1}).plus(s); both["plain"] != 4 {
+		t.Errorf("added: %v", both)
+	}
+	for q, want := range map[float64]float64{0.5: 1e-5, 0.9: 1e-5, 0.99: 0.001} {
+		if got, err := s.bound("pause_seconds", q); err != nil || got != want {
+			t.Errorf("bound of %v: %v (%v), want %v", q, got, err, want)
+		}
+	}
+	if got, err := s.bound("pause_seconds", 0.999); err != nil || got < 1 {
+		t.Errorf("what is beyond the last bucket is at most %v (%v)", got, err)
+	}
+	if _, err := s.bound("nothing", 0.99); err == nil {
+		t.Error("a histogram that isn't there has a bound")
+	}
+	if _, err := parseMetrics(strings.NewReader("a b c\n")); err == nil {
+		t.Error("nonsense was read")
+	}
+}

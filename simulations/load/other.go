@@ -1,0 +1,34 @@
+//go:build !linux
+
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"time"
+)
+
+// errSystem: this system has no epoll.
+var errSystem = errors.New("measurements are for Linux, this is " + runtime.GOOS)
+
+// ServeClients fails here.
+func ServeClients(context.Context, io.Reader, io.Writer, int) error { return errSystem }
+
+// ServeFloor fails here.
+func ServeFloor(context.Context, io.Reader, io.Writer, int) error { return errSystem }
+
+// Now is the time in nanoseconds, of this process only.
+func Now() int64 { return time.Now().UnixNano() }
+
+// CPU fails here.
+func CPU(pid int) (time.Duration, error) {
+	return 0, fmt.Errorf("CPU time of process %d: %w", pid, errSystem)
+}
+
+// Resident fails here.
+func Resident(pid int) (int64, error) {
+	return 0, fmt.Errorf("memory of process %d: %w", pid, errSystem)
+}
