@@ -73,8 +73,12 @@ func (s *shard) setPositions(at []wire.Seq) {
 	}
 }
 
-// moveTo sets the position of a log, for the shard and for who asks.
+// moveTo sets the position of a log, for the shard and for who asks. A quiet
+// log's does not move, and the cursors that were made hold.
 func (s *shard) moveTo(p wire.LogID, pos wire.Seq) {
+	if s.pos[p] == pos && s.published[p].Load() == uint64(pos) {
+		return
+	}
 	s.pos[p] = pos
 	s.published[p].Store(uint64(pos))
 	clear(s.cursors[:])

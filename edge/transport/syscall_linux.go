@@ -7,9 +7,11 @@ import (
 )
 
 // The system calls of sockets that never block, without telling Go's scheduler:
-// it would prepare to run others meanwhile, for more than a tenth of what the
-// call costs. The price is that a collection waits until the call is over to
-// stop the world, some 8 us for a frame over loopback.
+// it would prepare to run others meanwhile, and hand the P on when a call takes
+// long. That is some 8 % of a delivery's CPU (docs/performance.md). The price is
+// that a collection waits for the call's end to stop the world: some 8 us for a
+// frame over loopback, but milliseconds if the kernel runs another process on
+// this CPU in the middle of it.
 //
 // All return errno 0, or the error; EINTR is not among them.
 

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -14,7 +15,11 @@ var ErrAddrInUse = errors.New("in use by another process")
 // such as "admin". The error is one line that names the address and the flag
 // (without dashes) that changes it.
 func Listen(kind, addr, flag string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
+	// Multipath TCP, which Go's listeners speak by default, costs each
+	// connection, of which nearly none has a second path.
+	lc := net.ListenConfig{}
+	lc.SetMultipathTCP(false)
+	l, err := lc.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, listenError(kind, addr, flag, err)
 	}

@@ -171,6 +171,7 @@ func (m *memory) result() *Result {
 	r := newResult("bench memory", m.MemoryCommand, m.Quick)
 	what, goal := "resident memory per idle socket, member of %d rooms (%d sockets)", float64(plainKiB)
 	if m.TLS {
+		r.Command += " --tls"
 		what, goal = "resident memory per idle TLS socket, member of %d rooms (%d sockets)", secureKiB
 	}
 	kib := func(bytes float64) float64 { return bytes / 1024 / float64(m.Sockets) }
