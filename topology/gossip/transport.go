@@ -13,7 +13,7 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
-// transport is memberlist's own, or the one configured, with two additions:
+// transport is one over sockets, or the one configured, with two additions:
 // dialing and open streams end with the node, and of the stream to the seed being
 // joined it keeps what an attempt needs to explain its failure.
 type transport struct {
@@ -75,20 +75,15 @@ func listen(bind *netip.AddrPort, mc *memberlist.Config) (memberlist.Transport, 
 	// A port that is free for TCP may be taken for UDP: where any will do, try others.
 	const tries = 10
 	for try := 1; ; try++ {
-		nt, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{
-			BindAddrs: []string{bind.Addr().String()},
-			BindPort:  int(bind.Port()),
-			Logger:    mc.Logger,
-		})
+		opened, err := newSockets(*bind, mc.Logger)
 		switch {
 		case err == nil:
-			*bind = netip.AddrPortFrom(bind.Addr(), uint16(nt.GetAutoBindPort()))
-			return nt, nil
+			*bind = netip.AddrPortFrom(bind.Addr(), opened.port())
+			return opened, nil
 		case bind.Port() == 0 && try < tries:
 			continue
 		}
-		// memberlist turns causes into text, so look for the cause ourselves.
-		cause := probeBind(*bind)
+		cause := probeBind(*bind) // of both, whichever failed
 		switch {
 		case errors.Is(cause, syscall.EADDRINUSE):
 			return nil, explained(ErrAddrInUse, "gossip: %s is in use by another process: choose another --gossip-addr", bind)
@@ -189,7 +184,7 @@ func (t *transport) DialAddressTimeout(a memberlist.Address, timeout time.Durati
 
 func (t *transport) dial(a memberlist.Address, timeout time.Duration) (net.Conn, error) {
 	switch inner := t.Transport.(type) {
-	case *memberlist.NetTransport:
+	case *sockets:
 		d := net.Dialer{Timeout: timeout}
 		return d.DialContext(t.ctx, "tcp", a.Addr)
 	case memberlist.NodeAwareTransport:
