@@ -60,8 +60,9 @@ type Server struct {
 	tr  *quic.Transport
 	ln  *quic.Listener
 
-	mu    sync.Mutex
-	peers map[*peer]struct{} // guarded by mu
+	mu     sync.Mutex
+	peers  map[*peer]struct{} // guarded by mu
+	resets int                // guarded by mu
 }
 
 // Listen starts to take links on pc, which it does not close. Run serves them.
@@ -124,6 +125,9 @@ func (s *Server) serve(ctx context.Context, conn *quic.Conn) {
 		signals: make(chan []byte, maxSignals),
 		feeds:   map[wire.LogID]*feed{}, opened: make(chan struct{}),
 	}
+	s.mu.Lock()
+	resets := s.resets
+	s.mu.Unlock()
 	err := p.handshake(ctx)
 	if err != nil {
 		_ = conn.CloseWithError(codeProtocol, clipReason(err))
@@ -131,8 +135,15 @@ func (s *Server) serve(ctx context.Context, conn *quic.Conn) {
 		return
 	}
 	s.mu.Lock()
-	s.peers[p] = struct{}{}
+	stale := s.resets != resets // what it was welcomed with has changed
+	if !stale {
+		s.peers[p] = struct{}{}
+	}
 	s.mu.Unlock()
+	if stale {
+		_ = conn.CloseWithError(codeDone, "reset")
+		return
+	}
 	s.cfg.Events.Up(p.node, p.region)
 	err = p.run(ctx)
 	s.mu.Lock()
@@ -146,6 +157,7 @@ func (s *Server) serve(ctx context.Context, conn *quic.Conn) {
 func (s *Server) Reset(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.resets++
 	for p := range s.peers {
 		_ = p.conn.CloseWithError(codeDone, reason)
 	}
