@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -64,6 +65,32 @@ func TestResetEndsEveryLink(t *testing.T) {
 	s.Reset("epoch")
 	if err := errors.Join(a.wait(), b.wait()); err != nil {
 		t.Errorf("the links ended with %v", err)
+	}
+}
+
+// epochSource calls back as a welcome is put together.
+type epochSource struct {
+	link.Source
+	asked func()
+}
+
+func (s *epochSource) Epoch() string {
+	defer s.asked()
+	return s.Source.Epoch()
+}
+
+// Nor does a link outlive a reset that was shaking hands, with the epoch of
+// before in its welcome.
+func TestResetEndsALinkThatShakesHands(t *testing.T) {
+	src := &epochSource{Source: memory(), asked: func() {}}
+	s := serve(t, src, udp(t))
+	src.asked = sync.OnceFunc(func() { s.Reset("epoch") })
+	d, err := dialer{pc: udp(t), name: "a"}.dial(t, s.addr)
+	if err != nil {
+		return // the reset came before the welcome
+	}
+	if err := d.wait(); err != nil {
+		t.Errorf("the link ended with %v", err)
 	}
 }
 
