@@ -50,9 +50,6 @@ func PacketIn(form Form, payload []byte) []byte {
 	return websocket.Message(op, body)
 }
 
-// Packet is PacketIn of the form of c that is not compressed.
-func Packet(c wire.Codec, payload []byte) []byte { return PacketIn(FormOf(c, false), payload) }
-
 // encode is a msgpack payload in codec c, and what it travels as.
 func encode(c wire.Codec, payload []byte) (websocket.Op, []byte) {
 	if c == wire.Msgpack {

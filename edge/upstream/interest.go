@@ -123,18 +123,18 @@ func (u *Upstream) sendInterests(ctx context.Context, l *link.Link) error {
 	pause := time.NewTimer(0)
 	defer pause.Stop()
 	for {
-		for _, more := range []<-chan time.Time{pause.C, nil} {
-			kick := u.kick
-			if more != nil {
-				kick = nil
-			}
+		// A round when its pause is over and there is something to say.
+		wait, kick := pause.C, (<-chan struct{})(nil)
+		for wait != nil || kick != nil {
 			select {
 			case <-ctx.Done():
 				return nil
 			case <-l.Done():
 				return nil
-			case <-more:
+			case <-wait:
+				wait, kick = nil, u.kick
 			case <-kick:
+				kick = nil
 			}
 		}
 		for _, m := range u.nextDeltas() {

@@ -47,7 +47,7 @@ func LoadNode(files NodeFiles, logger *slog.Logger) (*NodeIdentity, error) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	stamp, err := stampOf(files)
+	stamp, err := files.stamp()
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +156,7 @@ func (n *NodeIdentity) current() *credentials {
 }
 
 func (n *NodeIdentity) reloadLocked() {
-	stamp, err := stampOf(n.files)
+	stamp, err := n.files.stamp()
 	if err == nil && stamp == n.stamp {
 		return
 	}
@@ -193,12 +193,21 @@ func readCredentials(files NodeFiles) (*credentials, error) {
 	return newCredentials(certPEM, keyPEM, caPEM, files)
 }
 
-func stampOf(files NodeFiles) (fileStamp, error) {
+func (f NodeFiles) stamp() (fileStamp, error) {
+	stamp, err := stampOf(f.Cert, f.Key, f.CA)
+	if err != nil {
+		return stamp, fmt.Errorf("certificate can't be read: %w", err)
+	}
+	return stamp, nil
+}
+
+// stampOf is the stamp of at most three files.
+func stampOf(paths ...string) (fileStamp, error) {
 	var stamp fileStamp
-	for i, path := range []string{files.Cert, files.Key, files.CA} {
+	for i, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil {
-			return fileStamp{}, fmt.Errorf("certificate can't be read: %w", err)
+			return fileStamp{}, err
 		}
 		stamp[i].modified, stamp[i].size = info.ModTime(), info.Size()
 	}

@@ -96,13 +96,9 @@ func (k *ServerKeys) reloadLocked() {
 }
 
 func (f ServerFiles) stamp() (fileStamp, error) {
-	var stamp fileStamp
-	for i, path := range []string{f.Cert, f.Key} {
-		info, err := os.Stat(path)
-		if err != nil {
-			return fileStamp{}, fmt.Errorf("server certificate can't be read: %w", err)
-		}
-		stamp[i].modified, stamp[i].size = info.ModTime(), info.Size()
+	stamp, err := stampOf(f.Cert, f.Key)
+	if err != nil {
+		return stamp, fmt.Errorf("server certificate can't be read: %w", err)
 	}
 	return stamp, nil
 }

@@ -18,7 +18,7 @@ func packet(texts Texts, ch wire.Channel, n int, seq wire.Seq, now int64) ([]byt
 		return nil, err
 	}
 	frame := wire.AppendFrame(nil, wire.LogOf(ch, 16), seq, seq-1, wire.AppendBody(nil, &post))
-	return cache.Packet(wire.Msgpack, frame), nil
+	return cache.PacketIn(cache.FormOf(wire.Msgpack, false), frame), nil
 }
 
 // welcome is a frame that a client takes for a welcome, with a payload of size
