@@ -62,8 +62,8 @@ func TestAChannelIsLiveFromItsMarker(t *testing.T) {
 	moved, _ := f.w.cache.Acquire("room:moved")
 	f.Records(0, []tail.Record{frame("room:moved", 0, 11, 0)}) // before the marker: not ours yet
 	f.Live(0, []upstream.Want{
-		{Key: quiet.Key, Since: 8, Token: quiet}, {Key: moved.Key, Since: 10, Token: moved},
-	}, link.Marker{ID: 1, Seq: 12, Moved: []wire.Key{moved.Key}})
+		{Key: wire.FramesKey(quiet.Name), Since: 8, Token: quiet}, {Key: wire.FramesKey(moved.Name), Since: 10, Token: moved},
+	}, link.Marker{ID: 1, Seq: 12, Moved: []wire.Key{wire.FramesKey(moved.Name)}})
 	for ch, want := range map[*cache.Channel]wire.Seq{quiet: 8, moved: 12} {
 		if floor, live := ch.Floor(); !live || floor != want {
 			t.Errorf("%s is live %t from %d, want %d", ch.Name, live, floor, want)

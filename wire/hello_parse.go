@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // ParseHellos reads what AppendHellos wrote. It believes no claimed length and
@@ -12,8 +13,24 @@ import (
 // keep all of it in memory: use them at once, or copy them. Users who are in the
 // same room are told of it in the same bytes. Memberships alias nothing of b: the
 // ids of all of them share one string, which stays as long as one of them does.
-func ParseHellos(b Data) ([]Hello, error) {
-	r := helloReader{b: b}
+func ParseHellos(b Data) ([]Hello, error) { return new(HelloReader).Parse(b) }
+
+// HelloReader is ParseHellos for who reads many: it uses its memory again. The
+// zero value is ready to use; it is not safe for concurrent use.
+type HelloReader struct {
+	ids         []RoomID
+	infos       []Data
+	ends        []int
+	text        []byte
+	memberships []Membership
+	shown       []Data
+	hellos      []Hello
+}
+
+// Parse is ParseHellos; what it returns is valid until the next call of a
+// method.
+func (h *HelloReader) Parse(b Data) ([]Hello, error) {
+	r := helloReader{b: b, to: h}
 	if n := r.array(1); n != helloArrays {
 		r.stop("hellos of %d parts", n)
 	}
@@ -30,10 +47,34 @@ func ParseHellos(b Data) ([]Hello, error) {
 	return hellos, nil
 }
 
+// Reset lets go of the bytes that were parsed, and of scratch that is larger than
+// a usual batch's.
+func (h *HelloReader) Reset() {
+	const most = 1 << 14
+	if cap(h.ids) > most || cap(h.memberships) > most || cap(h.shown) > most {
+		*h = HelloReader{}
+		return
+	}
+	clear(h.ids)
+	clear(h.infos)
+	clear(h.memberships)
+	clear(h.shown)
+	clear(h.hellos)
+}
+
+// sized is n elements, in s's memory if there is room. They are not cleared.
+func sized[T any](s []T, n int) []T {
+	if s == nil {
+		return make([]T, n) // also of none: it is not nil
+	}
+	return slices.Grow(s[:0], n)[:n]
+}
+
 // helloReader reads hellos from the front of b. Its first error ends b; what it
 // reads then is zero, and the error stays the first.
 type helloReader struct {
 	b   []byte
+	to  *HelloReader
 	err error
 }
 
@@ -142,13 +183,15 @@ func (r *helloReader) text() []byte {
 // rooms reads the ids and RoomInfos of all rooms, by their numbers.
 func (r *helloReader) rooms() ([]RoomID, []Data) {
 	n := r.array(roomValues)
-	ids, infos, ends := make([]RoomID, n), make([]Data, n), make([]int, n)
-	text := make([]byte, 0, 16*n) // of all ids
+	h := r.to
+	h.ids, h.infos, h.ends, h.text = sized(h.ids, n), sized(h.infos, n), sized(h.ends, n), slices.Grow(h.text[:0], 16*n)
+	ids, infos, ends, text := h.ids, h.infos, h.ends, h.text // text is that of all ids
 	for i := range n {
 		text = append(text, r.text()...)
 		ends[i] = len(text)
 		infos[i] = r.object()
 	}
+	h.text = text
 	all, start := string(text), 0
 	for i, end := range ends {
 		ids[i] = RoomID(all[start:end])
@@ -158,7 +201,8 @@ func (r *helloReader) rooms() ([]RoomID, []Data) {
 }
 
 func (r *helloReader) memberships(rooms []RoomID) []Membership {
-	out := make([]Membership, r.array(membershipValues))
+	r.to.memberships = sized(r.to.memberships, r.array(membershipValues))
+	out := r.to.memberships
 	for i := range out {
 		n := r.below(len(rooms))
 		if r.err != nil {
@@ -170,7 +214,8 @@ func (r *helloReader) memberships(rooms []RoomID) []Membership {
 }
 
 func (r *helloReader) shown(infos []Data) []Data {
-	out := make([]Data, r.array(shownValues))
+	r.to.shown = sized(r.to.shown, r.array(shownValues))
+	out := r.to.shown
 	for i := range out {
 		n := r.below(len(infos))
 		if r.err != nil {
@@ -191,7 +236,8 @@ func (r *helloReader) users(memberships []Membership, shown []Data) []Hello {
 		r.stop("%d hellos, at most %d are allowed", n, MaxHellos)
 		return nil
 	}
-	out := make([]Hello, n)
+	r.to.hellos = sized(r.to.hellos, n)
+	out := r.to.hellos
 	for i := range out {
 		h := &out[i]
 		if h.User = r.object(); h.User == nil {

@@ -208,12 +208,39 @@ func TestParseAnswerWithHellos(t *testing.T) {
 	}
 }
 
-// What is read of hellos costs the same few allocations however many there are.
+// What is read of hellos costs the same few allocations however many there are,
+// and one, for the ids, where a reader is used again.
 func TestParseHellosAllocations(t *testing.T) {
-	for _, n := range []int{1, MaxHellos} {
+	var r HelloReader
+	for _, n := range []int{MaxHellos, 1} {
 		b := appendHellos(t, hellos(t, n, 20))
-		if got := testing.AllocsPerRun(20, func() { _, _ = ParseHellos(b) }); got > 8 {
-			t.Errorf("%d users: %v allocations, want 8 at most", n, got)
+		if got := testing.AllocsPerRun(20, func() { _, _ = ParseHellos(b) }); got > 9 {
+			t.Errorf("%d users: %v allocations, want 9 at most", n, got)
+		}
+		if got := testing.AllocsPerRun(20, func() { _, _ = r.Parse(b) }); got > 1 {
+			t.Errorf("%d users, a used reader: %v allocations, want 1", n, got)
+		}
+	}
+}
+
+// A reader says the same whatever it read before.
+func TestHelloReaderForgets(t *testing.T) {
+	var r HelloReader
+	for i, n := range []int{MaxHellos, 1, 7, MaxHellos} {
+		b := appendHellos(t, hellos(t, n, 3*i))
+		want, err := ParseHellos(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := r.Parse(b)
+		if err != nil || !cmp.Equal(got, want) {
+			t.Errorf("%d users after others: %v\n%s", n, err, cmp.Diff(want, got))
+		}
+		if _, err := r.Parse(b[:len(b)/2]); err == nil {
+			t.Error("half an answer was read")
+		}
+		if i%2 == 0 {
+			r.Reset()
 		}
 	}
 }

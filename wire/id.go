@@ -107,6 +107,11 @@ func LogOf(c Channel, logs int) LogID {
 	return LogID(xxhash.Sum64String(string(c)) % uint64(logs))
 }
 
+// LogOfBytes is LogOf for a name that is no string.
+func LogOfBytes(name []byte, logs int) LogID {
+	return LogID(xxhash.Sum64(name) % uint64(logs))
+}
+
 // The interests that a downstream can hold, hashed. Their kinds keep them apart.
 func interest(kind byte, s string) Key {
 	var d xxhash.Digest

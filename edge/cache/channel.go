@@ -1,26 +1,103 @@
 package cache
 
 import (
+	"math"
 	"sort"
+	"sync/atomic"
 
 	"selvedge/wire"
 )
 
 // Channel is a channel that somebody at this edge uses. There is one per name,
-// so that pointers compare.
+// so that pointers compare. It is small: there is one for the inbox of each user.
 type Channel struct {
 	Name wire.Channel
-	Key  wire.Key
-	P    wire.LogID
-
-	// Guarded by log.mu.
-	live bool // the range below is valid and grows with the log
-	refs int32
 	log  *Log // fixed
-	// All frames in (floor, log.pos] are held. Everything in (.., lost] that is
-	// not held is gone at the core, too.
-	floor, lost wire.Seq
-	frames      []*Frame // ascending
+	// All frames in (floor, log.pos] are held. It is notLive while there is no such
+	// range; written under log.mu.
+	floor atomic.Uint64
+	held  *held // guarded by log.mu; nil while it would be empty
+	refs  int32 // guarded by log.mu
+	P     wire.LogID
+}
+
+// held is what few channels have at a time.
+type held struct {
+	frames []*Frame // ascending
+	lost   wire.Seq // everything in (.., lost] that is not held is gone at the core, too
+}
+
+// notLive is the floor of a channel without a range. Positions are below 2^63.
+const notLive = math.MaxUint64
+
+func newChannel(name wire.Channel, l *Log) *Channel {
+	c := &Channel{Name: name, P: l.p, log: l}
+	c.floor.Store(notLive)
+	return c
+}
+
+// Floor is the position above which the channel's frames are held, and whether
+// there is such a range at all yet.
+func (c *Channel) Floor() (wire.Seq, bool) {
+	if n := c.floor.Load(); n != notLive {
+		return wire.Seq(n), true
+	}
+	return 0, false
+}
+
+// isLive reports whether the channel has a range.
+func (c *Channel) isLive() bool { return c.floor.Load() != notLive }
+
+func (c *Channel) frames() []*Frame {
+	if c.held == nil {
+		return nil
+	}
+	return c.held.frames
+}
+
+func (c *Channel) lost() wire.Seq {
+	if c.held == nil {
+		return 0
+	}
+	return c.held.lost
+}
+
+func (c *Channel) setFramesLocked(frames []*Frame) {
+	if len(frames) == 0 {
+		frames = nil // not the array, either
+	}
+	switch {
+	case c.held != nil:
+		c.held.frames = frames
+	case frames != nil:
+		c.held = &held{frames: frames}
+	}
+	c.shrinkLocked()
+}
+
+func (c *Channel) setLostLocked(seq wire.Seq) {
+	switch {
+	case c.held != nil:
+		c.held.lost = seq
+	case seq != 0:
+		c.held = &held{lost: seq}
+	}
+	c.shrinkLocked()
+}
+
+func (c *Channel) shrinkLocked() {
+	if c.held != nil && c.held.frames == nil && c.held.lost == 0 {
+		c.held = nil
+	}
+}
+
+// resetLocked ends the range, with all that it holds.
+func (c *Channel) resetLocked() {
+	for _, f := range c.frames() {
+		c.log.releaseLocked(f)
+	}
+	c.held = nil
+	c.floor.Store(notLive)
 }
 
 // Answer says what a Read found.
@@ -41,32 +118,26 @@ func (c *Channel) Read(dst []*Frame, after, upto wire.Seq, limit int) (_ []*Fram
 	l := c.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	floor, live := c.Floor()
 	switch {
-	case !c.live:
+	case !live:
 		return dst, Missing, 0
-	case after < c.floor && c.lost >= c.floor:
-		return dst, Gone, c.floor
-	case after < c.floor:
+	case after < floor && c.lost() >= floor:
+		return dst, Gone, floor
+	case after < floor:
 		return dst, Missing, 0
 	}
-	i := sort.Search(len(c.frames), func(i int) bool { return c.frames[i].Seq > after })
-	for n := 0; i < len(c.frames) && c.frames[i].Seq <= upto; i++ {
+	frames := c.frames()
+	i := sort.Search(len(frames), func(i int) bool { return frames[i].Seq > after })
+	for n := 0; i < len(frames) && frames[i].Seq <= upto; i++ {
 		if n > 0 && limit <= 0 {
 			return dst, Partial, 0
 		}
-		dst = append(dst, c.frames[i])
-		limit -= len(c.frames[i].Bytes)
+		dst = append(dst, frames[i])
+		limit -= len(frames[i].Bytes)
 		n++
 	}
 	return dst, Complete, 0
-}
-
-// Floor is the position above which the channel's frames are held, and whether
-// there is such a range at all yet.
-func (c *Channel) Floor() (wire.Seq, bool) {
-	c.log.mu.Lock()
-	defer c.log.mu.Unlock()
-	return c.floor, c.live
 }
 
 // SetLive starts the channel's range: every frame after floor is held or will
@@ -75,8 +146,8 @@ func (c *Channel) Floor() (wire.Seq, bool) {
 func (c *Channel) SetLive(floor wire.Seq) {
 	c.log.mu.Lock()
 	defer c.log.mu.Unlock()
-	if !c.live {
-		c.live, c.floor = true, floor
+	if !c.isLive() {
+		c.floor.Store(uint64(floor))
 		if floor > c.log.pos {
 			c.log.young = append(c.log.young, c)
 		}
@@ -104,29 +175,29 @@ func (c *Channel) fill(f *wire.Fill, frames []*Frame) {
 	l := c.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c.lost = max(c.lost, f.Gone)
-	if !c.live || f.Upto < c.floor || f.Floor >= c.floor {
+	c.setLostLocked(max(c.lost(), f.Gone))
+	floor, live := c.Floor()
+	if !live || f.Upto < floor || f.Floor >= floor {
 		return
 	}
-	n := sort.Search(len(frames), func(i int) bool { return frames[i].Seq > c.floor })
+	n := sort.Search(len(frames), func(i int) bool { return frames[i].Seq > floor })
 	frames = frames[:n:n]
 	for _, fr := range frames {
 		l.holdLocked(c, fr)
 	}
-	c.frames = append(frames, c.frames...)
-	c.floor = f.Floor
+	c.setFramesLocked(append(frames, c.frames()...))
+	c.floor.Store(uint64(f.Floor))
 }
 
 // dropLocked forgets the frames up to seq and raises the floor to it.
 func (c *Channel) dropLocked(seq wire.Seq) {
+	frames := c.frames()
 	n := 0
-	for n < len(c.frames) && c.frames[n].Seq <= seq {
-		c.log.releaseLocked(c.frames[n])
+	for n < len(frames) && frames[n].Seq <= seq {
+		c.log.releaseLocked(frames[n])
 		n++
 	}
-	clear(c.frames[:n])
-	if c.frames = c.frames[n:]; len(c.frames) == 0 {
-		c.frames = nil
-	}
-	c.floor = max(c.floor, seq)
+	clear(frames[:n])
+	c.setFramesLocked(frames[n:])
+	c.floor.Store(max(c.floor.Load(), uint64(seq)))
 }

@@ -19,7 +19,10 @@ func (l *Log) releaseLocked(f *Frame) {
 
 // stale reports whether the frame of e is gone: a channel loses its oldest
 // frames only.
-func (e entry) stale() bool { return len(e.ch.frames) == 0 || e.ch.frames[0].Seq > e.seq }
+func (e entry) stale() bool {
+	frames := e.ch.frames()
+	return len(frames) == 0 || frames[0].Seq > e.seq
+}
 
 // compactLocked drops the entries of frames that are gone, once they are the
 // most: channels that come and go must not leave them behind.
@@ -47,7 +50,7 @@ func (l *Log) evictLocked() {
 		l.head++
 		switch {
 		case e.stale():
-		case e.ch.frames[0].Seq < e.seq:
+		case e.ch.frames()[0].Seq < e.seq:
 			// Older frames came after this one, by a fill: somebody reads them. To
 			// drop this one would drop them, too, so its turn comes after theirs.
 			l.held = append(l.held, e)

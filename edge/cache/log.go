@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -16,7 +15,7 @@ type Log struct {
 	mu sync.Mutex
 	// Guarded by mu. Everything of ours up to pos has been received.
 	pos      wire.Seq
-	channels map[wire.Channel]*Channel
+	channels names
 	held     []entry // frames in the order in which they came; held[head:]
 	head     int
 	frames   int        // frames held
@@ -43,7 +42,7 @@ type Cache struct {
 func New(logs int, budget int64) *Cache {
 	c := &Cache{budget: budget, share: budget / int64(logs), logs: make([]*Log, logs)}
 	for p := range c.logs {
-		c.logs[p] = &Log{p: wire.LogID(p), cache: c, channels: map[wire.Channel]*Channel{}}
+		c.logs[p] = &Log{p: wire.LogID(p), cache: c, channels: newNames()}
 	}
 	return c
 }
@@ -66,51 +65,6 @@ func (c *Cache) Positions() []wire.Seq {
 	return out
 }
 
-// Acquire is the channel of a name, for its user until Release. first says
-// that nobody held it: its interest must be asked for.
-func (c *Cache) Acquire(name wire.Channel) (ch *Channel, first bool) {
-	l := c.logs[wire.LogOf(name, len(c.logs))]
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	ch = l.channels[name]
-	if ch == nil {
-		ch = &Channel{Name: name, P: l.p, Key: wire.FramesKey(name), log: l}
-		l.channels[name] = ch
-		first = true
-	}
-	ch.refs++
-	return ch, first
-}
-
-// Release gives a channel back. last says that nobody holds it any more: it is
-// forgotten, and its interest may go.
-func (c *Cache) Release(ch *Channel) (last bool) {
-	l := ch.log
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if ch.refs--; ch.refs > 0 {
-		return false
-	}
-	if l.channels[ch.Name] == ch { // else it is one of before Restart
-		delete(l.channels, ch.Name)
-	}
-	for _, f := range ch.frames {
-		l.releaseLocked(f)
-	}
-	ch.frames, ch.live = nil, false
-	l.young = slices.DeleteFunc(l.young, func(c *Channel) bool { return c == ch })
-	l.compactLocked()
-	return true
-}
-
-// Find is the channel of a name if somebody holds it.
-func (c *Cache) Find(name wire.Channel) *Channel {
-	l := c.logs[wire.LogOf(name, len(c.logs))]
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.channels[name]
-}
-
 // Pos is the position up to which everything of ours was received.
 func (l *Log) Pos() wire.Seq {
 	l.mu.Lock()
@@ -131,8 +85,8 @@ func (l *Log) append(frames []*Frame, upto wire.Seq) []*Frame {
 	defer l.mu.Unlock()
 	out := frames[:0]
 	for _, f := range frames {
-		ch := l.channels[f.Ch]
-		if f.Seq <= l.pos || ch == nil || !ch.live {
+		ch := l.channels.find(f.Ch)
+		if f.Seq <= l.pos || ch == nil || !ch.isLive() {
 			continue // a repetition, a hash's twin, or a channel just left
 		}
 		f.Channel = ch
@@ -140,7 +94,7 @@ func (l *Log) append(frames []*Frame, upto wire.Seq) []*Frame {
 			f.Hole = true
 			ch.dropLocked(f.Prev)
 		}
-		ch.frames = append(ch.frames, f)
+		ch.setFramesLocked(append(ch.frames(), f))
 		l.holdLocked(ch, f)
 		l.pos = f.Seq
 		out = append(out, f)
@@ -149,7 +103,7 @@ func (l *Log) append(frames []*Frame, upto wire.Seq) []*Frame {
 	// A reader that knows more than this edge may have asked for a channel from
 	// a position that the log has yet to reach. What comes until then is held.
 	for _, ch := range l.young {
-		ch.floor = min(ch.floor, l.pos)
+		ch.floor.Store(min(ch.floor.Load(), uint64(l.pos)))
 	}
 	l.young = nil
 	l.evictLocked() // the log that grows pays first
@@ -158,10 +112,10 @@ func (l *Log) append(frames []*Frame, upto wire.Seq) []*Frame {
 
 // lastLocked is the position of the channel's last frame held, or its floor.
 func (c *Channel) lastLocked() wire.Seq {
-	if n := len(c.frames); n > 0 {
-		return c.frames[n-1].Seq
+	if frames := c.frames(); len(frames) > 0 {
+		return frames[len(frames)-1].Seq
 	}
-	return c.floor
+	return wire.Seq(c.floor.Load())
 }
 
 // Gap says that what was not received up to floor is gone at the source: every
@@ -169,10 +123,10 @@ func (c *Channel) lastLocked() wire.Seq {
 func (l *Log) Gap(floor wire.Seq) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, ch := range l.channels {
-		if ch.live && floor > l.pos {
+	for ch := range l.channels.all() {
+		if ch.isLive() && floor > l.pos {
 			ch.dropLocked(floor)
-			ch.lost = max(ch.lost, floor)
+			ch.setLostLocked(max(ch.lost(), floor))
 		}
 	}
 	l.pos = max(l.pos, floor)
@@ -187,11 +141,8 @@ func (l *Log) Start(pos wire.Seq) {
 }
 
 func (l *Log) startLocked(pos wire.Seq) {
-	for _, ch := range l.channels {
-		for _, f := range ch.frames {
-			l.releaseLocked(f)
-		}
-		ch.frames, ch.live, ch.floor, ch.lost = nil, false, 0, 0
+	for ch := range l.channels.all() {
+		ch.resetLocked()
 	}
 	l.pos, l.held, l.head, l.young = pos, nil, 0, nil
 }
@@ -203,5 +154,5 @@ func (l *Log) Restart(pos wire.Seq) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.startLocked(pos)
-	clear(l.channels)
+	l.channels = newNames()
 }

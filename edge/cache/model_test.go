@@ -244,18 +244,20 @@ func (m *model) check(t *rapid.T) {
 	for p, l := range m.c.logs {
 		var sum int64
 		frames := 0
-		for name, ch := range l.channels {
+		for ch := range l.channels.all() {
+			name := ch.Name
+			floor, live := ch.Floor()
 			var want []wire.Seq
-			if ch.live {
-				want = seqs(m.logs[p].between(name, ch.floor, l.pos))
+			if live {
+				want = seqs(m.logs[p].between(name, floor, l.pos))
 			}
-			if diff := cmp.Diff(append([]wire.Seq{}, want...), seqs(ch.frames)); diff != "" {
-				t.Fatalf("%s, live %v in (%d, %d]:\n%s", name, ch.live, ch.floor, l.pos, diff)
+			if diff := cmp.Diff(append([]wire.Seq{}, want...), seqs(ch.frames())); diff != "" {
+				t.Fatalf("%s, live %v in (%d, %d]:\n%s", name, live, floor, l.pos, diff)
 			}
-			for _, f := range ch.frames {
+			for _, f := range ch.frames() {
 				sum += int64(f.size())
 			}
-			frames += len(ch.frames)
+			frames += len(ch.frames())
 		}
 		if sum != l.bytes.Load() || frames != l.frames {
 			t.Fatalf("log %d counts %d bytes in %d frames, it holds %d in %d", p, l.bytes.Load(), l.frames, sum, frames)

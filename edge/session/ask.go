@@ -18,10 +18,10 @@ func (s *session) ask(msg *wire.ClientMessage) {
 	if room, ok := q.Ch.Room(); q.T == wire.QHistory && ok && !s.user.isMember(room) ||
 		q.T == wire.QHistory && q.Ch.IsTopic() && !s.grants.maySubscribe(string(q.Ch)) ||
 		q.T == wire.QMembers && !s.user.isMember(q.Room) {
-		s.fail(msg.ID, wire.Forbidden, fmt.Sprintf("%s may not read this", s.user.id))
+		s.fail(msg.ID, wire.Forbidden, fmt.Sprintf("%s may not read this", s.user.id()))
 		return
 	}
-	if inbox, ok := q.Ch.Inbox(); ok && inbox != s.user.id {
+	if inbox, ok := q.Ch.Inbox(); ok && inbox != s.user.id() {
 		s.fail(msg.ID, wire.Forbidden, "an inbox is its user's")
 		return
 	}
@@ -46,7 +46,7 @@ func (s *session) ask(msg *wire.ClientMessage) {
 
 // question is msg as the core is asked.
 func (s *session) question(msg *wire.ClientMessage) (*wire.Query, error) {
-	q := &wire.Query{User: s.user.id, Limit: msg.Limit}
+	q := &wire.Query{User: s.user.id(), Limit: msg.Limit}
 	if q.Limit <= 0 || q.Limit > wire.MaxPage {
 		q.Limit = 100
 	}

@@ -51,8 +51,9 @@ func (s *session) hello(w *work, msg *wire.ClientMessage) (waits bool) {
 	return true
 }
 
-// welcome begins the session with the core's answer, and lets it go on.
-func (s *session) welcome(g *greeting, a *wire.Answer, h *wire.Hello) {
+// welcome begins the session with the core's answer, and lets it go on. done says
+// that it needs the answer no more.
+func (s *session) welcome(g *greeting, a *wire.Answer, h *wire.Hello) (done bool) {
 	r := g.resume
 	result := "fresh"
 	if r != nil {
@@ -68,11 +69,12 @@ func (s *session) welcome(g *greeting, a *wire.Answer, h *wire.Hello) {
 		// others of the batch.
 		s.m.spawn(func() {
 			s.complete(g.u, o, missing)
-			s.m.greeted(g)
+			s.m.greeted(g, true)
 		})
-		return
+		return false
 	}
-	s.m.greeted(g)
+	s.m.greeted(g, true)
+	return true
 }
 
 // resume is a cursor that was read.
@@ -122,10 +124,10 @@ func (s *session) open(g *greeting, a *wire.Answer, h *wire.Hello, r *resume) *o
 	}
 	// A channel that this session brings to the edge is needed from where the
 	// session stands, which for a resumed one may be long ago.
-	since := func(name wire.Channel) wire.Seq {
-		pos := at[wire.LogOf(name, len(at))]
+	since := func(ch *cache.Channel) wire.Seq {
+		pos := at[ch.P]
 		if r != nil {
-			if b, ok := r.cursor.Behind[name]; ok {
+			if b, ok := r.cursor.Behind[ch.Name]; ok {
 				pos = min(pos, b)
 			}
 		}
@@ -134,7 +136,7 @@ func (s *session) open(g *greeting, a *wire.Answer, h *wire.Hello, r *resume) *o
 	u := g.u
 	u.load(h, a.V, since)
 	o := &opening{
-		st: &fanout.Start{User: u.id, At: at, Expires: g.expires}, resume: r, hello: h, read: a.V, seen: seen,
+		st: &fanout.Start{User: u.id(), At: at, Expires: g.expires}, resume: r, hello: h, read: a.V, seen: seen,
 		welcome: wire.WelcomeParts{
 			Session: rand.Text(), User: h.User, Rooms: h.Rooms, More: h.More, RoomsV: h.RoomsV,
 			Epoch: a.Epoch, At: at, V: seen,
@@ -142,7 +144,7 @@ func (s *session) open(g *greeting, a *wire.Answer, h *wire.Hello, r *resume) *o
 		},
 	}
 	for _, name := range g.topics {
-		o.st.Topics = append(o.st.Topics, s.hold(name, since(name)))
+		o.st.Topics = append(o.st.Topics, s.hold(name, since))
 	}
 	if r != nil {
 		o.welcome.Behind = r.cursor.Behind
@@ -219,7 +221,7 @@ func (s *session) post(u *user, o *opening) (missing wire.RoomID, posted bool) {
 }
 
 // hold keeps a topic's channel for the session's life.
-func (s *session) hold(name wire.Channel, since wire.Seq) *cache.Channel {
+func (s *session) hold(name wire.Channel, since func(*cache.Channel) wire.Seq) *cache.Channel {
 	ch := s.m.acquire(name, since)
 	x := s.extras()
 	if slices.Contains(x.topics, ch) {

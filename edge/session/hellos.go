@@ -19,10 +19,10 @@ type hellos struct {
 	kick chan struct{} // capacity 1, never closed: there is something in ready
 
 	mu     sync.Mutex
-	unsent map[*user][]*greeting // guarded by mu: the interest in their user has no number yet
-	ready  []*greeting           // guarded by mu
-	flying int                   // guarded by mu: questions under way
-	last   time.Time             // guarded by mu: when the last one was sent
+	new    map[*user]*newcomer // guarded by mu
+	ready  []*greeting         // guarded by mu
+	flying int                 // guarded by mu: questions under way
+	last   time.Time           // guarded by mu: when the last one was sent
 }
 
 const (
@@ -44,14 +44,47 @@ type greeting struct {
 	deadline time.Time
 }
 
+// newcomer is a user with hellos under way, or whose first one has yet to be
+// answered: until then, hellos have to tell the core to wait for the interest
+// in the user. It is apart from the user, since hardly any are at a time.
+type newcomer struct {
+	marker  uint64      // the number of the interest's delta; 0 = not sent yet
+	first   bool        // no hello has been answered yet
+	gone    bool        // the user is
+	waiting int         // hellos without their answer
+	unsent  []*greeting // wait for marker
+}
+
 var errNoLink = errors.New("this edge has no link to a core")
+
+// expect is told of a user before its interest is asked for.
+func (h *hellos) expect(u *user) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.new[u] = &newcomer{first: true}
+}
+
+// forget is told of a user that goes.
+func (h *hellos) forget(u *user) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if n := h.new[u]; n != nil {
+		n.gone = true
+		h.settleLocked(u, n)
+	}
+}
 
 // ask queues a greeting; its session goes on with the answer.
 func (h *hellos) ask(g *greeting) {
 	h.mu.Lock()
-	g.u.helloing++
-	if g.u.marker == 0 {
-		h.unsent[g.u] = append(h.unsent[g.u], g)
+	n := h.new[g.u]
+	if n == nil {
+		n = &newcomer{}
+		h.new[g.u] = n
+	}
+	n.waiting++
+	if n.first && n.marker == 0 {
+		n.unsent = append(n.unsent, g)
 	} else {
 		h.ready = append(h.ready, g)
 	}
@@ -63,11 +96,39 @@ func (h *hellos) ask(g *greeting) {
 // called under the upstream's lock.
 func (h *hellos) sent(u *user, id uint64) {
 	h.mu.Lock()
-	u.marker = id
-	h.ready = append(h.ready, h.unsent[u]...)
-	delete(h.unsent, u)
+	if n := h.new[u]; n != nil {
+		n.marker = id
+		h.ready = append(h.ready, n.unsent...)
+		n.unsent = nil
+	}
 	h.mu.Unlock()
 	h.wake()
+}
+
+// answered ends a greeting; welcomed says that it had an answer. quiet says that
+// no other hello of the user waits.
+func (h *hellos) answered(u *user, welcomed bool) (quiet bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := h.new[u]
+	n.waiting--
+	n.first = n.first && !welcomed
+	h.settleLocked(u, n)
+	return n.waiting == 0
+}
+
+func (h *hellos) settleLocked(u *user, n *newcomer) {
+	if n.waiting == 0 && (!n.first || n.gone) {
+		delete(h.new, u)
+	}
+}
+
+// awaits reports whether a hello of u waits for its answer.
+func (h *hellos) awaits(u *user) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := h.new[u]
+	return n != nil && n.waiting > 0
 }
 
 func (h *hellos) wake() {
@@ -123,10 +184,8 @@ func (h *hellos) expired(now time.Time) (out []*greeting) {
 		})
 	}
 	h.ready = keep(h.ready)
-	for u, list := range h.unsent {
-		if h.unsent[u] = keep(list); len(h.unsent[u]) == 0 {
-			delete(h.unsent, u)
-		}
+	for _, n := range h.new {
+		n.unsent = keep(n.unsent)
 	}
 	return out
 }
@@ -173,17 +232,19 @@ func (m *Manager) askHellos(batch []*greeting) (rest []*greeting) {
 	place := make(map[*user]int, len(batch)) // in q.Users
 	m.hellos.mu.Lock()
 	for _, g := range batch {
-		q.Marker = max(q.Marker, g.u.marker)
+		q.Marker = max(q.Marker, m.hellos.new[g.u].marker)
 	}
 	m.hellos.mu.Unlock()
 	for _, g := range batch {
 		if _, ok := place[g.u]; !ok {
 			place[g.u] = len(q.Users)
-			q.Users = append(q.Users, g.u.id)
+			q.Users = append(q.Users, g.u.id())
 		}
 		q.V = max(q.V, g.u.seen())
 	}
-	a, answers, err := m.queryHellos(q)
+	reader := helloReaders.Get().(*wire.HelloReader)
+	a, answers, err := m.queryHellos(q, reader)
+	kept := false // of the answer, by a session that has more to ask
 	for _, g := range batch {
 		switch n := place[g.u]; {
 		case err != nil:
@@ -191,13 +252,20 @@ func (m *Manager) askHellos(batch []*greeting) (rest []*greeting) {
 		case n >= len(answers):
 			rest = append(rest, g)
 		default:
-			g.s.welcome(g, a, &answers[n])
+			kept = !g.s.welcome(g, a, &answers[n]) || kept
 		}
+	}
+	if !kept {
+		reader.Reset()
+		helloReaders.Put(reader)
 	}
 	return rest
 }
 
-func (m *Manager) queryHellos(q *wire.Query) (*wire.Answer, []wire.Hello, error) {
+// helloReaders are kept for the next batch of a storm.
+var helloReaders = sync.Pool{New: func() any { return new(wire.HelloReader) }}
+
+func (m *Manager) queryHellos(q *wire.Query, r *wire.HelloReader) (*wire.Answer, []wire.Hello, error) {
 	a, err := m.query(q)
 	if err != nil {
 		return nil, nil, err
@@ -208,7 +276,7 @@ func (m *Manager) queryHellos(q *wire.Query) (*wire.Answer, []wire.Hello, error)
 	if a.Epoch != *m.epoch.Load() {
 		return nil, nil, errors.New("the logs are changing") // the link will tell
 	}
-	answers, err := wire.ParseHellos(a.Hellos)
+	answers, err := r.Parse(a.Hellos)
 	if err == nil && len(answers) == 0 {
 		err = upstream.ErrUnavailable
 	}
@@ -219,16 +287,12 @@ func (m *Manager) queryHellos(q *wire.Query) (*wire.Answer, []wire.Hello, error)
 func (m *Manager) unavailable(g *greeting, err error) {
 	m.cfg.Logger.Warn("hello failed", "err", err)
 	g.s.close(wire.CloseReconnect, "unavailable: "+err.Error())
-	m.greeted(g)
+	m.greeted(g, false)
 }
 
 // greeted lets the session of a greeting go on.
-func (m *Manager) greeted(g *greeting) {
-	m.hellos.mu.Lock()
-	g.u.helloing--
-	quiet := g.u.helloing == 0
-	m.hellos.mu.Unlock()
-	if quiet {
+func (m *Manager) greeted(g *greeting, welcomed bool) {
+	if m.hellos.answered(g.u, welcomed) {
 		g.u.forgetRecent()
 	}
 	g.s.goOn()

@@ -98,7 +98,7 @@ func New(cfg Config) *Manager {
 	cfg.Events = cfg.Events.withDefaults()
 	m := &Manager{
 		cfg: cfg, users: map[wire.UserID]*user{}, lingers: map[*user]*time.Timer{},
-		hellos: hellos{kick: make(chan struct{}, 1), unsent: map[*user][]*greeting{}},
+		hellos: hellos{kick: make(chan struct{}, 1), new: map[*user]*newcomer{}},
 		seen:   seen{busy: map[*op]wire.Seq{}},
 		fills:  fills{asked: map[*cache.Channel]wire.Seq{}},
 	}
@@ -165,20 +165,35 @@ func (m *Manager) query(q *wire.Query) (*wire.Answer, error) {
 	return m.cfg.Upstream.Query(ctx, q)
 }
 
-// acquire holds a channel, and asks for its interest if nobody did before. since
-// may come from a client: what lies ahead of us is never taken for had, or a
-// forged cursor would spoil the channel for everybody here.
-func (m *Manager) acquire(name wire.Channel, since wire.Seq) *cache.Channel {
+// acquire holds a channel, and asks for its interest if nobody did before, from
+// where since says that it is needed; see want.
+func (m *Manager) acquire(name wire.Channel, since func(*cache.Channel) wire.Seq) *cache.Channel {
 	ch, first := m.cfg.Cache.Acquire(name)
 	if first {
-		since = min(since, m.cfg.Cache.Log(ch.P).Pos())
-		m.cfg.Upstream.Want(ch.P, upstream.Want{Key: ch.Key, Since: since, Token: ch})
+		m.want(ch, since(ch))
 	}
 	return ch
 }
 
+// acquireRoom is acquire for a room's channel.
+func (m *Manager) acquireRoom(id wire.RoomID, since func(*cache.Channel) wire.Seq) *cache.Channel {
+	ch, first := m.cfg.Cache.AcquireRoom(id)
+	if first {
+		m.want(ch, since(ch))
+	}
+	return ch
+}
+
+// want asks for a channel's interest. since may come from a client: what lies
+// ahead of us is never taken for had, or a forged cursor would spoil the channel
+// for everybody here.
+func (m *Manager) want(ch *cache.Channel, since wire.Seq) {
+	since = min(since, m.cfg.Cache.Log(ch.P).Pos())
+	m.cfg.Upstream.Want(ch.P, upstream.Want{Key: wire.FramesKey(ch.Name), Since: since, Token: ch})
+}
+
 func (m *Manager) release(ch *cache.Channel) {
 	if m.cfg.Cache.Release(ch) {
-		m.cfg.Upstream.Drop(ch.P, ch.Key)
+		m.cfg.Upstream.Drop(ch.P, wire.FramesKey(ch.Name))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"selvedge/edge/cache"
 	"selvedge/edge/fanout"
 	"selvedge/wire"
 )
@@ -44,7 +45,7 @@ func mayTopic(allowed func(string) bool, ch wire.Channel) bool {
 // already waiting behind one that failed are not tried (rule 9): the client
 // sends them again, in order.
 func (s *session) publish(w *work, msg *wire.ClientMessage) {
-	post := wire.Post{Ch: msg.Ch, From: string(s.user.id), MsgID: msg.MsgID, Refs: msg.Refs, Data: msg.Data}
+	post := wire.Post{Ch: msg.Ch, From: string(s.user.id()), MsgID: msg.MsgID, Refs: msg.Refs, Data: msg.Data}
 	if err := post.Check(); err != nil {
 		code := wire.BadRequest
 		if errors.Is(err, wire.ErrTooLarge) {
@@ -58,7 +59,7 @@ func (s *session) publish(w *work, msg *wire.ClientMessage) {
 		return
 	}
 	if room, ok := msg.Ch.Room(); ok && !s.user.isMember(room) {
-		s.fail(msg.ID, wire.Forbidden, fmt.Sprintf("%s is not a member of %s", s.user.id, msg.Ch))
+		s.fail(msg.ID, wire.Forbidden, fmt.Sprintf("%s is not a member of %s", s.user.id(), msg.Ch))
 		return
 	}
 	if post.MsgID == "" { // lets the question be asked again if the link breaks
@@ -91,7 +92,7 @@ func (s *session) signal(msg *wire.ClientMessage) {
 	if msg.Ch.Check() != nil || !s.grants.mayPublish(string(msg.Ch)) || isRoom && !s.user.isMember(room) {
 		return
 	}
-	sig := &wire.Signal{T: wire.TSignal, Ch: msg.Ch, From: string(s.user.id), Data: msg.Data}
+	sig := &wire.Signal{T: wire.TSignal, Ch: msg.Ch, From: string(s.user.id()), Data: msg.Data}
 	if s.m.cfg.Upstream.Signal(sig) != nil {
 		return // too large, or no link: best effort
 	}
@@ -127,7 +128,7 @@ func (s *session) subscribe(msg *wire.ClientMessage) {
 	if msg.Since != nil {
 		since = min(since, *msg.Since)
 	}
-	ch := s.hold(msg.Ch, since)
+	ch := s.hold(msg.Ch, func(*cache.Channel) wire.Seq { return since })
 	id, epoch := msg.ID, *s.m.epoch.Load()
 	s.sock.Subscribe(ch, msg.Since, func(from wire.Seq) []byte {
 		return s.encode(wire.Placed{T: wire.TReply, ID: id, P: p, Seq: from, Epoch: epoch})
@@ -150,8 +151,8 @@ func (s *session) unsubscribe(msg *wire.ClientMessage) {
 // refresh takes a newer token of the same user.
 func (s *session) refresh(msg *wire.ClientMessage) {
 	claims, err := s.m.cfg.Verify(s.m.ctx, msg.Token)
-	if err == nil && claims.User != string(s.user.id) {
-		err = fmt.Errorf("the token is %q's, the session %q's", claims.User, s.user.id)
+	if err == nil && claims.User != string(s.user.id()) {
+		err = fmt.Errorf("the token is %q's, the session %q's", claims.User, s.user.id())
 	}
 	if err != nil {
 		s.fail(msg.ID, wire.Unauthorized, err.Error())

@@ -16,15 +16,10 @@ import (
 // user is a user with sessions at this edge, or whose last one went a moment
 // ago.
 type user struct {
-	id wire.UserID
-	m  *Manager
+	inbox wire.Channel // has the id in it, so that both share their memory
+	m     *Manager
 
-	// Guarded by hellos.mu.
-	marker   uint64 // the number of the interest's delta; 0 = not sent yet
-	helloing int32  // hellos that wait for their answer
-
-	// Guarded by Manager.mu.
-	refs int32
+	refs int32 // guarded by Manager.mu
 
 	// mu also orders what is posted to the shards about this user. It is never
 	// held while waiting for anything.
@@ -45,15 +40,21 @@ type changes struct {
 	recent []wire.Membership
 }
 
+func (u *user) id() wire.UserID {
+	id, _ := u.inbox.Inbox()
+	return id
+}
+
 // attach is the user of id, with one reference more.
 func (m *Manager) attach(id wire.UserID) *user {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	u := m.users[id]
 	if u == nil {
-		id, _ = wire.InboxChannel(id).Inbox() // the inbox's name and the id share their memory
-		u = &user{id: id, m: m}
+		u = &user{inbox: wire.InboxChannel(id), m: m}
+		id = u.id()
 		m.users[id] = u
+		m.hellos.expect(u)
 		m.cfg.Upstream.Want(wire.StateLog, upstream.Want{
 			Key: wire.RoomsKey(id), Since: ^wire.Seq(0) >> 1,
 			Sent: func(id uint64) { m.hellos.sent(u, id) },
@@ -87,18 +88,19 @@ func (m *Manager) detach(u *user) {
 func (m *Manager) forget(u *user) {
 	m.mu.Lock()
 	delete(m.lingers, u)
-	if u.refs > 0 || m.users[u.id] != u || m.stopped {
+	if u.refs > 0 || m.users[u.id()] != u || m.stopped {
 		m.mu.Unlock()
 		return
 	}
-	delete(m.users, u.id)
+	delete(m.users, u.id())
 	m.mu.Unlock()
 	m.drop(u)
 }
 
 // drop gives back what a user holds.
 func (m *Manager) drop(u *user) {
-	m.cfg.Upstream.Drop(wire.StateLog, wire.RoomsKey(u.id))
+	m.cfg.Upstream.Drop(wire.StateLog, wire.RoomsKey(u.id()))
+	m.hellos.forget(u)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.gone = true
@@ -123,7 +125,7 @@ func (u *user) seen() wire.Seq {
 // load takes the memberships of a hello that was read at state position v,
 // unless they are known already. since says from where a session needs the
 // channels of each log.
-func (u *user) load(h *wire.Hello, v wire.Seq, since func(wire.Channel) wire.Seq) {
+func (u *user) load(h *wire.Hello, v wire.Seq, since func(*cache.Channel) wire.Seq) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.loaded || u.gone {
@@ -131,11 +133,9 @@ func (u *user) load(h *wire.Hello, v wire.Seq, since func(wire.Channel) wire.Seq
 	}
 	rooms := make([]*cache.Channel, 0, len(h.Memberships)+1)
 	for _, ms := range h.Memberships {
-		name := wire.RoomChannel(ms.Room)
-		rooms = append(rooms, u.m.acquire(name, since(name)))
+		rooms = append(rooms, u.m.acquireRoom(ms.Room, since))
 	}
-	inbox := wire.Channel(wire.InboxPrefix) + wire.Channel(u.id)
-	rooms = append(rooms, u.m.acquire(inbox, since(inbox)))
+	rooms = append(rooms, u.m.acquire(u.inbox, since))
 	u.rooms = fanout.NewRooms(rooms)
 	u.loaded, u.v = true, v
 	if c := u.changes; c != nil {
@@ -324,20 +324,13 @@ func (u *user) join(rec *wire.StateRecord) {
 	if u.gone || u.roomLocked(rec.Room) != nil {
 		return
 	}
-	ch := u.m.acquire(name, rec.From)
+	ch := u.m.acquireRoom(rec.Room, func(*cache.Channel) wire.Seq { return rec.From })
 	u.rooms = u.rooms.With(ch)
-	if u.changes != nil && u.awaited() {
+	if u.changes != nil && u.m.hellos.awaits(u) {
 		u.changes.recent = append(u.changes.recent, wire.Membership{Room: rec.Room, From: rec.From, V: rec.V})
 	}
 	u.v = max(u.v, rec.V)
-	u.m.engine.Join(u.id, ch, rec.From, joined)
-}
-
-// awaited reports whether a hello waits for its answer.
-func (u *user) awaited() bool {
-	u.m.hellos.mu.Lock()
-	defer u.m.hellos.mu.Unlock()
-	return u.helloing > 0
+	u.m.engine.Join(u.id(), ch, rec.From, joined)
 }
 
 func (u *user) leave(rec *wire.StateRecord) {
@@ -353,7 +346,7 @@ func (u *user) leave(rec *wire.StateRecord) {
 		return
 	}
 	u.rooms = u.rooms.Without(ch)
-	u.m.engine.Leave(u.id, ch, left)
+	u.m.engine.Leave(u.id(), ch, left)
 	u.m.release(ch)
 }
 

@@ -281,16 +281,21 @@ func (l *epoll) enter(c *Conn) {
 	}
 }
 
-// leave gives c's slot back.
+// leave unregisters c and gives its slot back, if it has one.
 func (l *epoll) leave(c *Conn) {
+	if c.slot < 0 {
+		return
+	}
+	_ = l.poll.control(unix.EPOLL_CTL_DEL, int(c.fd), nil)
 	l.slots[c.slot] = nil
 	l.free = append(l.free, c.slot)
 	c.slot = -1
 }
 
-// arm brings the kernel's registration of c in line with its state.
+// arm brings the kernel's registration of c, if it has one, in line with its
+// state.
 func (l *epoll) arm(c *Conn) {
-	if c.state&closing != 0 {
+	if c.state&closing != 0 || c.slot < 0 {
 		return
 	}
 	was := c.state
@@ -332,12 +337,9 @@ func (l *epoll) bye(c *Conn, err error) {
 	if c.state&secured != 0 {
 		c.drv.(*secure).bye()
 	}
-	if c.slot >= 0 {
-		// Closing the descriptor would unregister it too, but not if a child
-		// process that is being started still holds a copy.
-		_ = l.poll.control(unix.EPOLL_CTL_DEL, int(c.fd), nil)
-		l.leave(c)
-	}
+	// Closing the descriptor would unregister it too, but not if a child process
+	// that is being started still holds a copy.
+	l.leave(c)
 	if c.fd >= 0 {
 		_ = unix.Close(int(c.fd))
 	}

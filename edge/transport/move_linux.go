@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-
-	"golang.org/x/sys/unix"
 )
 
 // move makes a new Conn for the other loop, so that neither loop ever looks at
@@ -29,7 +27,7 @@ func (l *epoll) moveTLS(c *Conn, t *TLSConn, to Loop, early []byte, data any) er
 	}
 	// Before the other loop may see the descriptor: it might close it, and the
 	// number might be somebody else's then.
-	_ = l.poll.control(unix.EPOLL_CTL_DEL, int(c.fd), nil)
+	l.leave(c)
 	n := newcomer{other.conn(int(c.fd), t, data), bytes.Clone(early)}
 	if err := other.in.put(n); err != nil {
 		other.in.release()
@@ -44,7 +42,7 @@ func (l *epoll) detach(c *Conn) (net.Conn, error) {
 	if c.state&(closing|finishing) != 0 {
 		return nil, ErrClosed
 	}
-	_ = l.poll.control(unix.EPOLL_CTL_DEL, int(c.fd), nil)
+	l.leave(c)
 	nc, err := attach(int(c.fd))
 	if err != nil {
 		c.fd = -1
@@ -56,7 +54,6 @@ func (l *epoll) detach(c *Conn) (net.Conn, error) {
 
 // forget drops c, whose descriptor is no longer the loop's.
 func (l *epoll) forget(c *Conn) {
-	l.leave(c)
 	c.fd, c.state = -1, c.state|closing
 	l.in.release()
 }

@@ -60,11 +60,12 @@ func parseToken(text string) (*signed, error) {
 // key of the wrong type too; that a public key can't serve as an HMAC secret is
 // not left to one place.
 func (s *signed) by(keys []verifyKey) bool {
-	for _, k := range keys {
+	for i := range keys {
+		k := &keys[i]
 		if string(k.algorithm) != s.algorithm || k.id != "" && s.keyID != "" && k.id != s.keyID {
 			continue
 		}
-		if s.method.Verify(s.text, s.signature, k.key) == nil {
+		if k.signed(s) {
 			return true
 		}
 	}

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-
 	"selvedge/wire"
 )
 
@@ -51,7 +49,7 @@ func NewVerifier(cfg TokenConfig) (*Verifier, error) {
 		if !cfg.Dev && bytes.Equal(secret, []byte(DevTokenSecret)) {
 			return nil, errors.New("token secret is the one of --dev, which everyone knows: use your own")
 		}
-		v.keys = append(v.keys, verifyKey{algorithm: jose.HS256, key: bytes.Clone(secret)})
+		v.keys = append(v.keys, secretKey(secret))
 	}
 	for _, path := range cfg.KeyFiles {
 		keys, err := loadKeys(path)

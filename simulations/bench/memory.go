@@ -77,7 +77,7 @@ type memory struct {
 
 // footprint is the memory of the servers, at one moment.
 type footprint struct {
-	edges, floors int64  // bytes that are resident
+	edges, floors load.Memory
 	metrics       scrape // of the edges, added up
 }
 
@@ -137,18 +137,18 @@ func (m *memory) warm(ctx context.Context) error {
 func (m *memory) footprint(ctx context.Context) (footprint, error) {
 	f := footprint{metrics: scrape{}}
 	for _, e := range m.fleet.Edges {
-		n, err := load.Resident(e.PID())
+		n, err := load.MemoryOf(e.PID())
 		if err != nil {
 			return f, err
 		}
-		f.edges += n
+		f.edges = f.edges.Plus(n)
 	}
 	for _, floor := range m.floors {
-		n, err := load.Resident(floor.PID())
+		n, err := load.MemoryOf(floor.PID())
 		if err != nil {
 			return f, err
 		}
-		f.floors += n
+		f.floors = f.floors.Plus(n)
 	}
 	for _, e := range m.fleet.Edges {
 		s, err := scrapeNode(ctx, e.Admin)
@@ -176,15 +176,21 @@ func (m *memory) result() *Result {
 	}
 	kib := func(bytes float64) float64 { return bytes / 1024 / float64(m.Sockets) }
 	r.beside(fmt.Sprintf(what, m.PerUser, m.Sockets), "KiB",
-		kib(float64(m.after.edges-m.before.edges)), kib(float64(m.after.floors-m.before.floors))).atMost(goal)
+		kib(float64(m.after.edges.Resident-m.before.edges.Resident)),
+		kib(float64(m.after.floors.Resident-m.before.floors.Resident))).atMost(goal)
 	grown := m.after.metrics.since(m.before.metrics)
+	r.beside("  of it: anonymous, so not the pages of the program", "KiB",
+		kib(float64(m.after.edges.Anonymous-m.before.edges.Anonymous)),
+		kib(float64(m.after.floors.Anonymous-m.before.floors.Anonymous)))
+	r.show("  of the edge's: half of the heap at which Go's collector runs next, what it last found live", "KiB", kib(grown["go_memstats_next_gc_bytes"]/2))
 	r.show("  of the edge's: live or not yet collected objects", "KiB", kib(grown["go_memstats_heap_alloc_bytes"]))
 	r.show("  of the edge's: heap in use", "KiB", kib(grown["go_memstats_heap_inuse_bytes"]))
 	r.show("  of the edge's: heap that is free and not given back", "KiB", kib(grown["go_memstats_heap_idle_bytes"]-grown["go_memstats_heap_released_bytes"]))
 	r.show("  of the edge's: stacks", "KiB", kib(grown["go_memstats_stack_inuse_bytes"]))
 	const mib = 1 << 20
 	r.note("VmRSS of the edge: %.1f MiB before the first socket, %.1f MiB %v after the last welcome; the floor: %.1f and %.1f MiB",
-		float64(m.before.edges)/mib, float64(m.after.edges)/mib, m.Settle, float64(m.before.floors)/mib, float64(m.after.floors)/mib)
+		float64(m.before.edges.Resident)/mib, float64(m.after.edges.Resident)/mib, m.Settle,
+		float64(m.before.floors.Resident)/mib, float64(m.after.floors.Resident)/mib)
 	r.note("one measurement; %d rooms in all; default GOGC, no forced collection: %.0f since the first look", m.Rooms, grown["go_gc_duration_seconds_count"])
 	return r
 }

@@ -12,7 +12,7 @@ import (
 
 // StormCommand is `selvedge bench storm`.
 type StormCommand struct {
-	Sockets  int `help:"Sockets that arrive at once." default:"2000"`
+	Sockets  int `help:"Sockets that arrive at once." default:"10000"`
 	Pairs    int `help:"Pairs of floor and ours, by turns." default:"9"`
 	Rooms    int `help:"Rooms in all." default:"2000"`
 	PerUser  int `help:"Rooms that each user is in." default:"20"`
@@ -32,7 +32,7 @@ A socket counts when its client has the welcome. The first pair is not counted. 
 servers do about that is not counted either.
 
   selvedge bench storm
-  selvedge bench storm --sockets 10000 --in-flight 1000 --pairs 3`
+  selvedge bench storm --sockets 2000 --in-flight 1000 --pairs 3`
 }
 
 // Run measures, and prints a table.

@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -30,16 +31,36 @@ func CPU(pid int) (time.Duration, error) {
 	return time.Duration(ts.Nano()), nil
 }
 
-// Resident is the memory of a process that is in RAM (VmRSS), in bytes.
-func Resident(pid int) (int64, error) {
+// Memory is what a process has in RAM, in bytes.
+type Memory struct {
+	Resident  int64 // VmRSS: all of it
+	Anonymous int64 // RssAnon: without the pages of files, such as its program
+}
+
+// Plus is the sum of both.
+func (m Memory) Plus(o Memory) Memory {
+	return Memory{m.Resident + o.Resident, m.Anonymous + o.Anonymous}
+}
+
+// MemoryOf looks at a process.
+func MemoryOf(pid int) (Memory, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, err
+		return Memory{}, err
 	}
-	_, rest, ok := bytes.Cut(status, []byte("VmRSS:"))
+	all, err1 := statusBytes(status, "VmRSS:")
+	anon, err2 := statusBytes(status, "RssAnon:")
+	if err := errors.Join(err1, err2); err != nil {
+		return Memory{}, fmt.Errorf("memory of process %d: %w", pid, err)
+	}
+	return Memory{all, anon}, nil
+}
+
+func statusBytes(status []byte, name string) (int64, error) {
+	_, rest, ok := bytes.Cut(status, []byte(name))
 	fields := bytes.Fields(rest)
 	if !ok || len(fields) < 2 {
-		return 0, fmt.Errorf("process %d doesn't say how much memory it has", pid)
+		return 0, fmt.Errorf("there is no %s", name)
 	}
 	kib, err := strconv.ParseInt(string(fields[0]), 10, 64)
 	return kib << 10, err

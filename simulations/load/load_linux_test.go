@@ -165,8 +165,8 @@ func TestCPUAndMemoryOfAProcess(t *testing.T) {
 	if err != nil || after <= before {
 		t.Errorf("CPU time %v, then %v (%v)", before, after, err)
 	}
-	n, err := Resident(os.Getpid())
-	if err != nil || n < 1<<20 || n > 1<<32 {
-		t.Errorf("%d bytes are resident (%v)", n, err)
+	n, err := MemoryOf(os.Getpid())
+	if err != nil || n.Anonymous < 1<<20 || n.Resident <= n.Anonymous || n.Resident > 1<<32 {
+		t.Errorf("memory %+v (%v)", n, err)
 	}
 }

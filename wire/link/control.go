@@ -111,7 +111,7 @@ func readEncoded(r io.Reader, limit int) ([]byte, error) {
 
 // believed is a claimed size, in bytes, for which room is made before anything
 // has arrived.
-const believed = 64 << 10
+const believed = 256 << 10
 
 // readBytes reads n bytes.
 func readBytes(r io.Reader, n int) ([]byte, error) {
