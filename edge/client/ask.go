@@ -133,17 +133,18 @@ func (p Page) set(m *wire.ClientMessage) error {
 // that the edge sent after the answer.
 func ask[R any](ctx context.Context, c *Client, m *wire.ClientMessage, settle func(*R)) (R, error) {
 	var reply R
-	answer, err := c.requests.ask(ctx, c.codec, m, func(answer []byte) error {
-		if settle == nil {
+	var first func([]byte) error
+	if settle != nil {
+		first = func(answer []byte) error {
+			var early R
+			if err := c.codec.Decode(answer, &early); err != nil {
+				return fmt.Errorf("%w: reply to %s: %w", errDefect, m.T, err)
+			}
+			settle(&early)
 			return nil
 		}
-		var early R
-		if err := c.codec.Decode(answer, &early); err != nil {
-			return fmt.Errorf("%w: reply to %s: %w", errDefect, m.T, err)
-		}
-		settle(&early)
-		return nil
-	})
+	}
+	answer, err := c.requests.ask(ctx, c.codec, m, first)
 	if err != nil {
 		return reply, err
 	}

@@ -33,6 +33,7 @@ type request struct {
 	// settle is called by Run's goroutine before the asker gets the answer; may be nil.
 	settle func(answer []byte) error
 	done   chan result // gets one result; never closed
+	orphan bool        // nobody waits for done: whoever ends it frees its slot. Guarded by requests.mu
 }
 
 type result struct {
@@ -69,22 +70,43 @@ func newRequests() *requests {
 func (r *requests) ask(ctx context.Context, codec wire.Codec, m *wire.ClientMessage, settle func([]byte) error) ([]byte, error) {
 	select {
 	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	req := &request{publish: m.T == wire.TPublish, settle: settle, done: make(chan result, 1)}
 	if err := r.add(req, codec, m); err != nil {
+		<-r.slots
 		return nil, err
 	}
 	select {
 	case res := <-req.done:
+		<-r.slots
 		return res.answer, res.err
 	case <-ctx.Done():
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		delete(r.pending, req.id)
+		r.giveUp(req)
 		return nil, ctx.Err()
+	}
+}
+
+// giveUp ends the wait for an answer. What the edge was told, and what changes
+// something here too, is seen through all the same: else the two would be of two
+// minds.
+func (r *requests) giveUp(req *request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pending[req.id] != nil && req.settle != nil && !req.sent.IsZero() {
+		req.orphan = true
+		return
+	}
+	delete(r.pending, req.id)
+	<-r.slots
+}
+
+// endLocked gives a request that is no longer pending its result.
+func (r *requests) endLocked(req *request, res result) {
+	req.done <- res
+	if req.orphan {
+		<-r.slots
 	}
 }
 
@@ -175,7 +197,7 @@ func (r *requests) resume(now time.Time) {
 	maps.DeleteFunc(r.pending, func(_ uint64, req *request) bool {
 		late := req.publish && !req.sent.IsZero() && now.Sub(req.sent) > repeatWithin
 		if late {
-			req.done <- result{err: ErrUnknownOutcome}
+			r.endLocked(req, result{err: ErrUnknownOutcome})
 		}
 		return late
 	})
@@ -203,7 +225,9 @@ func (r *requests) settle(id uint64, answer []byte, err error) {
 	if err == nil && req.settle != nil {
 		err = req.settle(answer)
 	}
-	req.done <- result{slices.Clone(answer), err}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.endLocked(req, result{slices.Clone(answer), err})
 }
 
 // close refuses what waits, and what comes.
@@ -212,7 +236,7 @@ func (r *requests) close() {
 	defer r.mu.Unlock()
 	r.closed, r.live = true, false
 	for _, req := range r.pending {
-		req.done <- result{err: ErrClosed}
+		r.endLocked(req, result{err: ErrClosed})
 	}
 	r.pending, r.queue, r.notes = nil, nil, nil
 }

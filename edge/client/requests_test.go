@@ -226,6 +226,41 @@ func TestSubscriptionOutlivesItsConnection(t *testing.T) {
 	})
 }
 
+// Who gives up waiting for an unsubscribe that the edge was told of doesn't undo
+// it: the edge delivers nothing more, so the session must not count on it.
+func TestAnUnsubscribeThatNobodyWaitsFor(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		e := n.edge(t, "one")
+		h := run(t, n, Config{Edges: []string{e.url()}})
+		c := <-e.conns
+		c.welcome(t, 10)
+		done := make(chan error, 1)
+		go func() { _, err := h.Subscribe(t.Context(), "topic:x", nil); done <- err }()
+		c.send(t, &wire.Placed{T: wire.TReply, ID: c.expect(t, wire.TSubscribe).ID, Seq: 10})
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { done <- h.Unsubscribe(ctx, "topic:x") }()
+		m := c.expect(t, wire.TUnsubscribe)
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Fatalf("gave up with %v", err)
+		}
+		c.send(t, &wire.Reply{T: wire.TReply, ID: m.ID})
+		synctest.Wait()
+		_ = c.Close()
+		c = <-e.conns
+		if hello := c.welcome(t, 0); hello.Topics != nil {
+			t.Errorf("topics %v", hello.Topics)
+		}
+		if got := len(h.requests.slots); got != 0 {
+			t.Errorf("%d requests are under way", got)
+		}
+		h.finish(t, c)
+	})
+}
+
 func TestRequestsThatCanNotBeSent(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
 		e := n.edge(t, "one")
