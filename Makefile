@@ -33,6 +33,10 @@ run: build ## Build, then run the whole thing on this machine: bin/selvedge dev.
 test: ## Run every test with the race detector, in random order. A skipped test is a failure. Uses a C compiler (race detector).
 	@$(GO) test -race -shuffle=on -json $(PACKAGES) 2>&1 | $(GO) run ./internal/testreport
 
+.PHONY: test-bugs
+test-bugs: ## Plant seven bugs, one at a time, and see that the checks find each.
+	@$(GO) test -tags bugs -count=1 -run Planted -json ./simulations/faults 2>&1 | $(GO) run ./internal/testreport
+
 .PHONY: lint
 lint: $(LINT) ## Check code, formatting, go.mod and JavaScript. Fetches golangci-lint through the Go module proxy; uses node.
 	$(LINT) config verify

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/hashicorp/memberlist"
 	"golang.org/x/sync/errgroup"
 
 	"selvedge/core/api"
@@ -42,12 +43,23 @@ type Config struct {
 	APIAddr, LinkAddr, GossipAddr, AdminAddr string
 	Reachable                                func(bound net.Addr) (string, error)
 
-	Log corelog.Config // its Logger is set by Run
+	// Log says where the logs are. Its Logger is set by Run, and with three
+	// embedded replicas its Cluster, with LogAddr for the other cores.
+	Log     corelog.Config
+	LogAddr string
+
+	// Drain is how long edges are given to take their logs to other cores when ctx
+	// ends; 0 = none. Without another core nobody waits.
+	Drain time.Duration
 
 	// Mount serves the paths of the API port that are not the API's; nil = 404.
 	Mount http.Handler
 	// WrapLink replaces the link's socket, for simulated latency; nil = not.
 	WrapLink func(net.PacketConn) net.PacketConn
+	// Network opens the sockets, and GossipTransport replaces gossip's, for
+	// simulated networks; nil = the system's.
+	Network         telemetry.Network
+	GossipTransport memberlist.Transport
 }
 
 // leaveTimeout bounds the goodbye to the others.
@@ -66,26 +78,35 @@ type coreNode struct {
 	metrics   *metrics
 }
 
-// Run runs a core until ctx ends, then says goodbye and closes the logs in good
-// order. It fails at once if an address is taken, a key is wrong, or the data
+// Run runs a core until ctx ends, then drains it, says goodbye and closes the logs
+// in good order. It fails at once if an address is taken, a key is wrong, or the data
 // folder can't be used or has another core.
 func Run(ctx context.Context, cfg Config) (err error) {
 	n := &coreNode{cfg: cfg, ready: telemetry.NewReady("logs")}
-	apiListener, err := telemetry.Listen("api", cfg.APIAddr, "api-addr")
+	network := telemetry.OpenedBy(cfg.Network)
+	apiListener, err := network.Listen("api", cfg.APIAddr, "api-addr")
 	if err != nil {
 		return err
 	}
 	defer apiListener.Close()
-	udp, err := telemetry.ListenUDP("link", cfg.LinkAddr, "link-addr")
+	udp, err := network.ListenUDP("link", cfg.LinkAddr, "link-addr")
 	if err != nil {
 		return err
 	}
-	var pc net.PacketConn = udp
+	pc := udp
 	if cfg.WrapLink != nil {
 		pc = cfg.WrapLink(udp)
 	}
 	defer pc.Close()
+	// Before the logs: three cores find each other by it.
+	if err := n.startGossip(ctx, apiListener.Addr(), udp.LocalAddr()); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, n.gossip.Close()) }()
 	if err := n.openStore(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop while it waited for the others
+		}
 		return err
 	}
 	defer func() { err = errors.Join(err, n.view.Close(), n.log.Close()) }()
@@ -94,21 +115,18 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	n.metrics = newMetrics(reg, n)
 	n.publisher = corelog.Count(n.log, reg)
 	n.feed = feed.New(feed.Config{
-		Log: n.log, View: n.view, Publish: n.publisher.Publish, Signal: n.signal, Queried: n.metrics.queried, Logger: cfg.Logger,
+		Log: n.log, View: n.view, Dir: filepath.Join(cfg.Log.Dir, "feed"), Publish: n.publisher.Publish, Signal: n.signal, Queried: n.metrics.queried, Logger: cfg.Logger,
 	})
 	if n.links, err = link.Listen(pc, link.ServerConfig{
 		TLS: cfg.Keys.Identity.ServerTLS(), Source: n.feed, Logger: cfg.Logger, Events: n.linkEvents(),
 	}); err != nil {
 		return err
 	}
-	if err := n.startGossip(ctx, apiListener.Addr(), udp.LocalAddr()); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, n.gossip.Close()) }()
 
 	board := console.New(console.Config{Self: topology.NodeID(cfg.Name), Nodes: n.gossip.Snapshot, Links: n.links.Peers, Published: n.metrics.published, Epoch: n.log.Epoch, Logs: n.log.Logs()})
 	admin, err := telemetry.StartAdmin(cfg.AdminAddr, telemetry.AdminConfig{
 		Registry: reg, Ready: n.ready, Mount: board, Logger: cfg.Logger, Varz: board.State,
+		Network: cfg.Network,
 	})
 	if err != nil {
 		return err
@@ -116,17 +134,22 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	cfg.Logger.Info("core started", "region", cfg.Region.Name, "api", apiListener.Addr().String(), "link", udp.LocalAddr().String(),
 		"gossip", n.gossip.Addr(), "admin", admin.Addr(), "data", cfg.Log.Dir, "epoch", n.log.Epoch(), "logs", n.log.Logs())
 
-	g, ctx := errgroup.WithContext(ctx)
+	told := ctx // everything outlives it by the drain
+	g, failed := errgroup.WithContext(context.WithoutCancel(told))
+	ctx, stop := context.WithCancel(failed)
+	defer stop()
 	g.Go(func() error { return n.feed.Run(ctx) })
 	g.Go(func() error { return board.Run(ctx) })
 	g.Go(func() error { return n.serveLinks(ctx) })
 	g.Go(func() error { return api.Serve(ctx, apiListener, n.handler(reg), cfg.Logger) })
 	g.Go(func() error {
-		<-ctx.Done()
-		n.ready.Unmet("drain", "stopping")
-		if err := n.gossip.Leave(leaveTimeout); err != nil {
-			cfg.Logger.Info("left without a goodbye", "err", err) // the others find out
+		defer stop()
+		select {
+		case <-told.Done():
+			n.drain(failed)
+		case <-failed.Done():
 		}
+		n.goodbye()
 		return nil
 	})
 	err = g.Wait()
@@ -139,6 +162,12 @@ func Run(ctx context.Context, cfg Config) (err error) {
 func (n *coreNode) openStore(ctx context.Context) (err error) {
 	cfg := n.cfg.Log
 	cfg.Logger = n.cfg.Logger
+	if cfg.Replicas > 1 && len(cfg.Servers) == 0 {
+		cfg.Cluster = &corelog.Cluster{
+			Name: n.cfg.Name, Addr: n.cfg.LogAddr, Advertise: n.cfg.Reachable, Identity: n.cfg.Keys.Identity,
+			Peers: logPeers{n.gossip, topology.NodeID(n.cfg.Name)},
+		}
+	}
 	if n.log, err = corelog.Open(ctx, cfg); err != nil {
 		return err
 	}
@@ -181,6 +210,7 @@ func (n *coreNode) startGossip(ctx context.Context, apiAddr, udp net.Addr) error
 			Link: linkAddr, API: httpAddr, Version: n.cfg.Build.Version,
 		},
 		Bind: n.cfg.GossipAddr, Seeds: n.cfg.Seeds, Key: n.cfg.Keys.Gossip, Logger: n.cfg.Logger,
+		Transport: n.cfg.GossipTransport,
 	})
 	return err
 }

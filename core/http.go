@@ -15,7 +15,7 @@ import (
 func (n *coreNode) handler(reg prometheus.Registerer) http.Handler {
 	calls := api.New(api.Config{
 		Publisher: n.publisher,
-		Directory: &directory.Writer{View: n.view, Log: n.log, End: n.log.End, Logs: n.log.Logs()},
+		Directory: &directory.Writer{View: n.view, Log: n.log, End: n.log.End, Latest: n.log.Latest, Logs: n.log.Logs()},
 		Signal: func(ch wire.Channel, from string, data wire.Data) {
 			n.signal("", &wire.Signal{T: wire.TSignal, Ch: ch, From: from, Data: data})
 		},

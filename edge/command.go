@@ -35,6 +35,7 @@ type Command struct {
 	CacheBytes     int64         `help:"How much of the logs is kept in memory, in bytes." default:"268435456"`
 	SocketBudget   int           `help:"How much a slow socket may have pending, in bytes, before it has to catch up from the cache." default:"262144"`
 	Ping           time.Duration `help:"Time between pings of a socket; one that is silent for two of them is closed." default:"25s"`
+	Drain          time.Duration `help:"When told to stop: how long clients are given to move to other edges. 0 = none." default:"20s"`
 
 	TokenSecretFile []string `help:"Files with HS256 secrets of client tokens, at least 32 bytes each." placeholder:"FILE"`
 	TokenKeyFile    []string `help:"Files with public keys (PEM or JWKS) of client tokens." placeholder:"FILE"`
@@ -55,7 +56,10 @@ On one machine, with development keys:
 Clients come by plain TCP, from a load balancer that ends TLS and sends PROXY headers:
   selvedge edge ... --proxy-protocol --proxy-protocol-from 10.0.0.0/8
 or by TLS, with a certificate for the name that they use:
-  selvedge edge ... --tls-cert fullchain.pem --tls-key key.pem --advertise-url https://eu.example.com:7410`
+  selvedge edge ... --tls-cert fullchain.pem --tls-key key.pem --advertise-url https://eu.example.com:7410
+
+Told to stop (SIGTERM, SIGINT), it asks its clients to move to other edges and ends when they have gone, or after --drain.
+Told twice, it ends at once.`
 }
 
 // Run runs the edge until it is told to stop.
@@ -122,7 +126,7 @@ func (c *Command) config(stdio *config.IO) (Config, error) {
 		TLS: serverKeys, ProxyProtocol: c.ProxyProtocol, ProxyFrom: proxies,
 		MaxHandshakes: c.MaxHandshakes, HandshakeTimeout: c.HandshakeTimeout,
 		Transport: c.Transport, Compression: c.Compression, AllowedOrigins: origins, MaxSockets: c.MaxSockets,
-		CacheBytes: c.CacheBytes, SocketBudget: c.SocketBudget, Ping: c.Ping,
+		CacheBytes: c.CacheBytes, SocketBudget: c.SocketBudget, Ping: c.Ping, Drain: c.Drain,
 	}, nil
 }
 
@@ -137,6 +141,8 @@ func (c *Command) check() error {
 		return config.Usagef("--socket-budget %d: use a positive number of bytes", c.SocketBudget)
 	case c.Ping < time.Second:
 		return config.Usagef("--ping %s: use 1s or more", c.Ping)
+	case c.Drain < 0:
+		return config.Usagef("--drain %s: use a positive time, or 0 to close all sockets at once", c.Drain)
 	case c.MaxHandshakes < 0:
 		return config.Usagef("--max-handshakes %d: use a positive number, or 0 for the default", c.MaxHandshakes)
 	case c.HandshakeTimeout < 100*time.Millisecond:

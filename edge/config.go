@@ -6,9 +6,12 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/hashicorp/memberlist"
+
 	"selvedge/internal/config"
 	"selvedge/internal/identity"
 	"selvedge/internal/node"
+	"selvedge/internal/telemetry"
 	"selvedge/topology/region"
 )
 
@@ -47,7 +50,14 @@ type Config struct {
 	CacheBytes     int64
 	SocketBudget   int // bytes that a socket may have pending
 	Ping           time.Duration
+	// Drain is how long clients are given to move to other edges when ctx ends;
+	// 0 = none, they are closed at once.
+	Drain time.Duration
 
 	// WrapLink replaces the link's socket, for simulated latency; nil = not.
 	WrapLink func(net.PacketConn) net.PacketConn
+	// Network opens the sockets, and GossipTransport replaces gossip's, for
+	// simulated networks; nil = the system's.
+	Network         telemetry.Network
+	GossipTransport memberlist.Transport
 }

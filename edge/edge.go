@@ -17,7 +17,6 @@ import (
 	"selvedge/internal/telemetry"
 	"selvedge/topology"
 	"selvedge/topology/gossip"
-	"selvedge/wire"
 	"selvedge/wire/link"
 )
 
@@ -54,8 +53,8 @@ type edgeNode struct {
 	lastWater atomic.Int64 // Unix nanoseconds of the newest watermark
 }
 
-// Run runs an edge until ctx ends, then says goodbye. It fails at once if an
-// address is taken or a key is wrong.
+// Run runs an edge until ctx ends, then drains it and says goodbye. It fails at
+// once if an address is taken or a key is wrong.
 func Run(ctx context.Context, cfg Config) (err error) {
 	n := &edgeNode{cfg: cfg, ready: telemetry.NewReady("gossip", "link"), started: time.Now()}
 	if n.verifier, err = identity.NewVerifier(cfg.Tokens); err != nil {
@@ -67,16 +66,17 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	reg := telemetry.NewRegistry(cfg.Build)
 	n.metrics = newMetrics(reg)
 
-	public, err := telemetry.Listen("public", cfg.PublicAddr, "public-addr")
+	network := telemetry.OpenedBy(cfg.Network)
+	public, err := network.Listen("public", cfg.PublicAddr, "public-addr")
 	if err != nil {
 		return err
 	}
 	defer public.Close()
-	udp, err := telemetry.ListenUDP("link", cfg.LinkAddr, "link-addr")
+	udp, err := network.ListenUDP("link", cfg.LinkAddr, "link-addr")
 	if err != nil {
 		return err
 	}
-	var pc net.PacketConn = udp
+	pc := udp
 	if cfg.WrapLink != nil {
 		pc = cfg.WrapLink(udp)
 	}
@@ -90,14 +90,18 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	}
 	if n.gossip, err = gossip.Start(ctx, gossip.Config{
 		Self: self, Bind: cfg.GossipAddr, Seeds: cfg.Seeds, Key: cfg.Keys.Gossip, Logger: cfg.Logger,
+		Transport: cfg.GossipTransport,
 	}); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.gossip.Close()) }()
-	changed, stop := n.gossip.Watch()
-	defer stop()
+	changed, unwatch := n.gossip.Watch()
+	defer unwatch()
 
-	g, ctx := errgroup.WithContext(ctx)
+	told := ctx // everything outlives it by the drain
+	g, failed := errgroup.WithContext(context.WithoutCancel(told))
+	ctx, stop := context.WithCancel(failed)
+	defer stop()
 	// The sockets outlive ctx by their goodbye.
 	socketsCtx, endSockets := context.WithCancel(context.WithoutCancel(ctx))
 	defer endSockets()
@@ -109,6 +113,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	n.gauges(reg)
 	admin, err := telemetry.StartAdmin(cfg.AdminAddr, telemetry.AdminConfig{
 		Registry: reg, Ready: n.ready, Varz: func() any { return n.status() }, Logger: cfg.Logger,
+		Network: cfg.Network,
 	})
 	if err != nil {
 		return err
@@ -119,39 +124,20 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	g.Go(func() error { return n.watch(ctx) })
 	g.Go(func() error { return n.serve(ctx, public) })
 	g.Go(func() error {
-		<-ctx.Done()
+		defer endSockets()
+		defer stop()
+		select {
+		case <-told.Done():
+			n.drain(failed)
+		case <-failed.Done():
+		}
 		n.goodbye()
-		endSockets()
 		return nil
 	})
 	err = g.Wait()
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
 	defer cancel()
 	return errors.Join(err, admin.Close(closing))
-}
-
-// goodbye tells the others, then the clients, which reconnect elsewhere, and
-// gives their close frames a moment.
-func (n *edgeNode) goodbye() {
-	n.ready.Unmet("drain", "stopping")
-	if err := n.gossip.Leave(leaveTimeout); err != nil {
-		n.cfg.Logger.Info("left without a goodbye", "err", err) // the others find out
-	}
-	w := n.world.Load()
-	if w == nil {
-		return
-	}
-	w.engine.CloseAll(wire.CloseGoingAway, "going away")
-	end := time.After(closeTimeout)
-	t := time.NewTicker(10 * time.Millisecond)
-	defer t.Stop()
-	for w.engine.Sockets() > 0 {
-		select {
-		case <-end:
-			return
-		case <-t.C:
-		}
-	}
 }
 
 // describe is this node as the others see it.
@@ -212,7 +198,10 @@ func (n *edgeNode) watch(ctx context.Context) error {
 // tell gossips our state and load when they changed enough to matter.
 func (n *edgeNode) tell() {
 	state := topology.StateStarting
-	if len(n.ready.Reasons()) == 0 {
+	switch {
+	case n.draining.Load():
+		state = topology.StateDraining
+	case len(n.ready.Reasons()) == 0:
 		state = topology.StateReady
 	}
 	load := float64(n.sockets()) / float64(n.limit)
@@ -233,9 +222,6 @@ func (n *edgeNode) linkUp() {
 }
 
 func (n *edgeNode) linkDown(err error) {
-	if n.draining.Load() {
-		return // it is we who go
-	}
 	n.cfg.Logger.Warn("link lost", "err", err)
 }
 

@@ -23,26 +23,25 @@ type world struct {
 	sessions *session.Manager
 }
 
-// follower takes what comes down the link. It implements upstream.Sink.
+// follower takes what comes down the links. It implements upstream.Sink.
 type follower struct {
 	n   *edgeNode
 	ctx context.Context
 	g   *errgroup.Group // runs the world
-	// Owned by the upstream's goroutine; read by the streams' while linked.
+	// Written by Begin, while nothing else runs.
 	w     *world
 	epoch string
 }
 
-// Linked implements upstream.Sink: the first link tells how many logs there
-// are; a later one continues from our positions, or, in another epoch, starts
-// afresh.
-func (f *follower) Linked(epoch string, logs int, ends []wire.Seq) ([]wire.Seq, error) {
+// Begin implements upstream.Sink: the first core tells how many logs there are;
+// another epoch starts every session afresh, where the logs end now.
+func (f *follower) Begin(epoch string, logs int, ends []wire.Seq) error {
 	frames, state := ends[:logs], ends[logs]
 	switch {
 	case f.w == nil:
 		w, err := f.n.newWorld(logs, frames)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		w.sessions.Bind(f.ctx, w.engine)
 		f.g.Go(func() error { return w.engine.Run(f.ctx) })
@@ -50,17 +49,13 @@ func (f *follower) Linked(epoch string, logs int, ends []wire.Seq) ([]wire.Seq, 
 		f.w = w
 		f.n.world.Store(w)
 	case logs != f.w.cache.Logs():
-		return nil, fmt.Errorf("the cluster has %d logs, this edge has known it with %d: restart the edge", logs, f.w.cache.Logs())
-	case epoch == f.epoch:
-		if err := f.behind(ends); err != nil {
-			return nil, err
-		}
-		f.n.linkUp()
-		return append(f.w.cache.Positions(), f.w.sessions.Position()), nil
+		return fmt.Errorf("the cluster has %d logs, this edge has known it with %d: restart the edge", logs, f.w.cache.Logs())
 	default:
 		f.n.cfg.Logger.Warn("the logs changed their epoch: every session starts afresh", "old", f.epoch, "new", epoch)
 	}
-	f.start(frames)
+	for p, pos := range frames {
+		f.w.cache.Log(wire.LogID(p)).Restart(pos)
+	}
 	fresh := f.epoch == ""
 	f.epoch = epoch
 	// The sessions go first: what still begins one in the old epoch is before
@@ -70,30 +65,22 @@ func (f *follower) Linked(epoch string, logs int, ends []wire.Seq) ([]wire.Seq, 
 		f.w.engine.Restart(slices.Clone(frames), "epoch")
 	}
 	f.w.sessions.State(nil, state)
-	f.n.linkUp()
-	return slices.Clone(ends), nil
-}
-
-// behind reports that the core's logs end before what we have received of them,
-// in the same epoch: their tail was lost, and nobody said so. To go on would
-// be to take its new frames for old ones, in silence.
-func (f *follower) behind(ends []wire.Seq) error {
-	for i, pos := range append(f.w.cache.Positions(), f.w.sessions.Position()) {
-		if ends[i] < pos {
-			return fmt.Errorf("log %d of the core ends at %d, this edge has seen it at %d: the core's data folder was restored from an older copy, or lost a part: stop the core, remove epoch.json from the folder, and start it again (a new epoch)", i, ends[i], pos)
-		}
-	}
 	return nil
 }
 
-func (f *follower) start(at []wire.Seq) {
-	for p, pos := range at {
-		f.w.cache.Log(wire.LogID(p)).Restart(pos)
+// Position implements upstream.Sink: where this edge stands.
+func (f *follower) Position(p wire.LogID) wire.Seq {
+	if p == wire.StateLog {
+		return f.w.sessions.Position()
 	}
+	return f.w.cache.Log(p).Pos()
 }
 
+// Linked implements upstream.Sink.
+func (f *follower) Linked(string) { f.n.linkUp() }
+
 // Unlinked implements upstream.Sink.
-func (f *follower) Unlinked(err error) { f.n.linkDown(err) }
+func (f *follower) Unlinked(node string, err error) { f.n.linkDown(fmt.Errorf("to %s: %w", node, err)) }
 
 // Records implements upstream.Sink.
 func (f *follower) Records(p wire.LogID, records []tail.Record) {
@@ -174,13 +161,13 @@ func (f *follower) Live(p wire.LogID, wants []upstream.Want, m link.Marker) {
 
 // Gap implements upstream.Sink. The state log has none: the last record of each
 // key is kept for ever.
-func (f *follower) Gap(p wire.LogID, floor wire.Seq) {
+func (f *follower) Gap(p wire.LogID, floor wire.Seq, lost []wire.Key) {
 	if p == wire.StateLog {
 		f.n.cfg.Logger.Error("a gap in the state log is left out", "upto", floor)
 		return
 	}
 	f.n.cfg.Logger.Warn("frames are gone at the core", "log", p, "upto", floor)
-	f.w.cache.Log(p).Gap(floor)
+	f.w.cache.Log(p).Gap(floor, lost)
 	f.w.engine.Gap(p, floor)
 }
 

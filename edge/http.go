@@ -83,7 +83,7 @@ func (n *edgeNode) socket(w http.ResponseWriter, r *http.Request) {
 	result := "ok"
 	defer func() { n.metrics.accepts.WithLabelValues(result).Inc() }()
 	switch {
-	case world == nil || len(n.ready.Reasons()) > 0 && n.draining.Load():
+	case world == nil || n.draining.Load():
 		result = "unavailable"
 		w.Header().Set("Retry-After", "2")
 		fail(w, http.StatusServiceUnavailable, wire.Unavailable, "this edge has no link to a core yet, or is going away: try another, or again")

@@ -49,7 +49,7 @@ func TestAnEdgeWithoutALinkTakesNoSockets(t *testing.T) {
 func TestAFullEdgeTakesNoSockets(t *testing.T) {
 	f := newFollower(t)
 	f.n.limit = 0
-	if _, err := f.Linked("e1", 1, []wire.Seq{0, 0}); err != nil {
+	if err := f.Begin("e1", 1, []wire.Seq{0, 0}); err != nil {
 		t.Fatal(err)
 	}
 	w := get(f.n, http.MethodGet, "/v1/socket")

@@ -23,6 +23,7 @@ type metrics struct {
 	delay      prometheus.Histogram
 	resumes    *prometheus.CounterVec
 	gaps       prometheus.Counter
+	goaways    prometheus.Counter
 	fills      *prometheus.CounterVec
 	queries    *prometheus.HistogramVec
 	linkFrames *prometheus.CounterVec
@@ -50,6 +51,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		writes:     counter("selvedge_edge_writes_total", "System calls that wrote to sockets.").WithLabelValues(),
 		resumes:    counter("selvedge_edge_resumes_total", "Sessions begun.", "result"),
 		gaps:       counter("selvedge_edge_gaps_total", "Gaps told to sessions.").WithLabelValues(),
+		goaways:    counter("selvedge_edge_goaways_total", "Clients asked to move to another edge.").WithLabelValues(),
 		fills:      counter("selvedge_edge_cache_requests_total", "Questions to the core on the cache's behalf.", "kind", "result"),
 		linkFrames: counter("selvedge_link_frames_total", "Records on links.", "direction", "scope"),
 		linkBytes:  counter("selvedge_link_bytes_total", "Bytes of records on links.", "direction", "scope"),
@@ -102,7 +104,7 @@ func (m *metrics) engineEvents(offset func() time.Duration) fanout.Events {
 			}
 			m.closes.WithLabelValues(label).Inc()
 		},
-		Gap: m.gaps.Inc,
+		Gap: m.gaps.Inc, Goaway: m.goaways.Inc,
 	}
 }
 

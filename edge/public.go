@@ -36,7 +36,6 @@ func (n *edgeNode) serve(ctx context.Context, ln net.Listener) error {
 			return err
 		}
 	}
-	defer context.AfterFunc(ctx, func() { n.draining.Store(true) })()
 	d := door.New(cfg)
 	n.door.Store(d)
 	return d.Run(ctx, ln)

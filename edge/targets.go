@@ -8,7 +8,8 @@ import (
 	"selvedge/topology"
 )
 
-// targets orders cores: ready ones first, then by distance, then by name.
+// targets are the cores to link to, with what gossip says of them: ready ones
+// first, then by distance, then by name.
 func targets(cores []topology.Node, lat, lon float64) []upstream.Target {
 	rank := func(n topology.Node) (int, float64) {
 		unfit := 0
@@ -25,7 +26,7 @@ func targets(cores []topology.Node, lat, lon float64) []upstream.Target {
 	out := make([]upstream.Target, 0, len(cores))
 	for _, n := range cores {
 		if n.Link != "" {
-			out = append(out, upstream.Target{Node: string(n.ID), Addr: n.Link})
+			out = append(out, upstream.Target{Node: string(n.ID), Addr: n.Link, State: n.State})
 		}
 	}
 	return out

@@ -16,12 +16,14 @@ const (
 	metaVersion = 1
 	// metaFields is the length of the array that follows the version byte.
 	// A later build may append fields without a new version: they are skipped.
-	metaFields = 12
+	metaFields = 13
+	// metaLeast is what the first build wrote: without the log.
+	metaLeast = 12
 )
 
 // AppendMeta appends n's description, without its ID, to dst: a version byte,
-// then a msgpack array of role, state, the six texts, latitude, longitude, load
-// and whether the URL is regional. It fails with ErrBadNode, or ErrMetaTooLarge,
+// then a msgpack array of role, state, six texts, latitude, longitude, load,
+// whether the URL is regional, and the log. It fails with ErrBadNode, or ErrMetaTooLarge,
 // which names the sizes of the fields; dst is then returned as it was.
 func (n *Node) AppendMeta(dst []byte) ([]byte, error) {
 	if err := n.check(); err != nil {
@@ -56,7 +58,8 @@ func (n *Node) encodeMeta(enc *msgpack.Encoder) error {
 			return err
 		}
 	}
-	for _, t := range n.texts() {
+	texts := n.texts()
+	for _, t := range texts[:metaTexts] {
 		if err := enc.EncodeString(*t.value); err != nil {
 			return err
 		}
@@ -66,7 +69,15 @@ func (n *Node) encodeMeta(enc *msgpack.Encoder) error {
 			return err
 		}
 	}
-	return enc.EncodeBool(n.Regional)
+	if err := enc.EncodeBool(n.Regional); err != nil {
+		return err
+	}
+	for _, t := range texts[metaTexts:] {
+		if err := enc.EncodeString(*t.value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (n *Node) tooLarge(size int) error {
@@ -111,8 +122,8 @@ func parseMeta(dec *msgpack.Decoder, r *bytes.Reader) (Node, error) {
 	if err != nil {
 		return n, err
 	}
-	if fields < metaFields {
-		return n, fmt.Errorf("%d fields, %d are needed", fields, metaFields)
+	if fields < metaLeast {
+		return n, fmt.Errorf("%d fields, %d are needed", fields, metaLeast)
 	}
 	role, err := decodeText(dec, r)
 	if err != nil {
@@ -123,7 +134,8 @@ func parseMeta(dec *msgpack.Decoder, r *bytes.Reader) (Node, error) {
 		return n, err
 	}
 	n.Role, n.State = Role(role), State(state)
-	for _, t := range n.texts() {
+	texts := n.texts()
+	for _, t := range texts[:metaTexts] {
 		if *t.value, err = decodeText(dec, r); err != nil {
 			return n, err
 		}
@@ -135,6 +147,11 @@ func parseMeta(dec *msgpack.Decoder, r *bytes.Reader) (Node, error) {
 	}
 	if n.Regional, err = dec.DecodeBool(); err != nil {
 		return n, err
+	}
+	for _, t := range texts[metaTexts:min(len(texts), metaTexts+fields-metaLeast)] {
+		if *t.value, err = decodeText(dec, r); err != nil {
+			return n, err
+		}
 	}
 	// Each skipped value takes at least a byte, so a false count ends with the input.
 	for range fields - metaFields {

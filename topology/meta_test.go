@@ -17,7 +17,7 @@ func sampleNode() Node {
 	return Node{
 		ID: "edge-1", Role: RoleEdge, Region: "eu-west", Zone: "eu-west-a", Lat: 52.3676, Lon: 4.9041,
 		State: StateReady, Link: "10.0.0.7:7411", Public: "https://edge-1.example.com", API: "10.0.0.7:7400",
-		Load: 0.25, Version: "v1.2.3", Regional: true,
+		Load: 0.25, Version: "v1.2.3", Regional: true, Log: "10.0.0.7:7404",
 	}
 }
 
@@ -83,6 +83,21 @@ func TestMetaOfLaterBuild(t *testing.T) {
 	}
 }
 
+func TestMetaOfEarlierBuild(t *testing.T) {
+	want := sampleNode()
+	want.Log = ""
+	b := mustMeta(t, want)
+	b[1]--
+	b = b[:len(b)-1] // without the log
+	got, err := ParseMeta(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Node{}, "ID")); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestMetaLimit(t *testing.T) {
 	n := sampleNode()
 	for size := range 600 {
@@ -101,7 +116,7 @@ func TestMetaLimit(t *testing.T) {
 	}
 	n.Public = strings.Repeat("x", 450)
 	_, err := n.AppendMeta(nil)
-	want := "node description too large: 547 bytes, at most 512 fit (region 7, zone 9, link 13, public 450, api 13, version 6): shorten the longest"
+	want := "node description too large: 561 bytes, at most 512 fit (region 7, zone 9, link 13, public 450, api 13, version 6, log 13): shorten the longest"
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

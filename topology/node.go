@@ -55,6 +55,7 @@ type Node struct {
 	Link   string `json:"link,omitempty"`   // host:port (UDP) of its link listener
 	Public string `json:"public,omitempty"` // URL that clients use; edges
 	API    string `json:"api,omitempty"`    // host:port of its HTTP API; cores
+	Log    string `json:"log,omitempty"`    // where other cores reach its log, and in what state it is; see core/log.PeerText
 
 	Load     float64 `json:"load"` // 0 idle .. 1 full
 	Version  string  `json:"version,omitempty"`
@@ -114,8 +115,9 @@ type textField struct {
 	value *string
 }
 
-// texts are the free-form fields, in the order in which they travel.
-func (n *Node) texts() [6]textField {
+// texts are the free-form fields, in the order in which they travel. The first
+// metaTexts travel before the numbers, those of later builds at the end.
+func (n *Node) texts() [7]textField {
 	return [...]textField{
 		{"region", &n.Region},
 		{"zone", &n.Zone},
@@ -123,5 +125,8 @@ func (n *Node) texts() [6]textField {
 		{"public", &n.Public},
 		{"api", &n.API},
 		{"version", &n.Version},
+		{"log", &n.Log},
 	}
 }
+
+const metaTexts = 6

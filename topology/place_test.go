@@ -157,3 +157,20 @@ func TestServingCore(t *testing.T) {
 		t.Errorf("%s serves though it is starting", id)
 	}
 }
+
+// The order in which cores serve a log begins with the one that serves it, and
+// goes on with those that would without it.
+func TestServingOrder(t *testing.T) {
+	ids := []NodeID{"c1", "c2", "c3", "c4"}
+	for log := StateLog; log < 16; log++ {
+		order := Serving(log, ids)
+		for left := order; len(left) > 0; left = left[1:] {
+			for _, state := range []State{StateReady, StateDraining} {
+				id, ok := ServingCore(snapshotOf(RoleCore, state, left), log)
+				if !ok || id != left[0] {
+					t.Errorf("log %d of %v is served by %s, the order says %s", log, left, id, left[0])
+				}
+			}
+		}
+	}
+}

@@ -37,6 +37,14 @@ func logKey(log int) uint64 {
 	return xxhash.Sum64(b)
 }
 
+// StateLog is the state log's number to Serving and ServingCore: it is served
+// like the frame logs, and known before their number is.
+const StateLog = -1
+
+// Serving orders cores by who serves a log: the first that is fit, and if it
+// isn't, the next. ids isn't modified; the result is the caller's.
+func Serving(log int, ids []NodeID) []NodeID { return Rendezvous(logKey(log), ids) }
+
 // ServingCore returns the core that serves a log: the first ready core by
 // rendezvous, a draining one if none is ready. It is false when there is neither.
 // Two nodes may disagree for as long as their snapshots do; the log decides order,
@@ -45,7 +53,7 @@ func ServingCore(snap Snapshot, log int) (NodeID, bool) {
 	for _, state := range []State{StateReady, StateDraining} {
 		ids := snap.ids(func(n *Node) bool { return n.Role == RoleCore && n.State == state })
 		if len(ids) > 0 {
-			return Rendezvous(logKey(log), ids)[0], true
+			return Serving(log, ids)[0], true
 		}
 	}
 	return "", false

@@ -39,6 +39,8 @@ type Query struct {
 	Chs    []Channel `json:"chs,omitempty"`    // fill
 	Afters []Seq     `json:"afters,omitempty"` // fill: one per channel
 	Uptos  []Seq     `json:"uptos,omitempty"`  // fill: one per channel
+	Oldest bool      `json:"oldest,omitempty"` // fill: the oldest frames first, see Fill
+	Bytes  int       `json:"bytes,omitempty"`  // fill: of each channel, about; 0 = as many as fit
 	Keys   []string  `json:"keys,omitempty"`   // get: "user:1", "room:x"
 
 	AfterID string `json:"after_id,omitempty"`
@@ -126,12 +128,20 @@ func cutHellos(b []byte) (rest []byte, hellos Data) {
 }
 
 // Fill is a part of a channel: all its frames in (Floor, Upto], oldest first.
-// Floor may be above what was asked for: ask again for what is below, but not
-// below Gone, where frames are gone.
+//
+// Newest first, as most are asked for: Upto is what was asked for, and Floor may
+// be above: ask again for what is below.
+//
+// Oldest first (Query.Oldest): Floor is what was asked for, unless frames are
+// gone, and Upto may be below: with More, ask again for what is after it.
+//
+// Gone, if not zero, is the channel's last frame that is gone, above what was
+// asked for: Floor is there, and nothing is to be had below.
 type Fill struct {
 	Ch     Channel `json:"ch"`
 	Floor  Seq     `json:"floor"`
 	Upto   Seq     `json:"upto"`
 	Gone   Seq     `json:"gone,omitempty"`
+	More   bool    `json:"more,omitempty"`
 	Frames []Data  `json:"frames,omitempty"`
 }

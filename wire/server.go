@@ -92,14 +92,25 @@ type Signal struct {
 	Data Data    `json:"data"`
 }
 
-// Goaway asks a client to move within AfterMS, best to one of Edges.
+// Goaway asks a client to move to one of Edges within AfterMS: then it is closed.
 type Goaway struct {
-	T       string `json:"t"`
-	AfterMS int    `json:"after_ms"`
-	Edges   []any  `json:"edges"`
+	T       string    `json:"t"`
+	AfterMS int       `json:"after_ms"`
+	Edges   []EdgeRef `json:"edges"` // best first
 }
 
-// Reply is the part that all answers share; the others embed it.
+// EdgeRef is an edge to try, as /v1/edges names it.
+type EdgeRef struct {
+	ID     string  `json:"id"`
+	Region string  `json:"region"`
+	URL    string  `json:"url"`
+	KM     float64 `json:"km"` // to who asks; of goaway, to the edge that sends it
+	Load   float64 `json:"load"`
+}
+
+// Reply is the part that all answers share; the others repeat it. Those that
+// read something have Stale: it may be older than 3 seconds, since the edge has
+// no fresh word of the log that it is from.
 type Reply struct {
 	T  string `json:"t"`
 	ID uint64 `json:"id"`
@@ -120,6 +131,7 @@ type Objects struct {
 	ID      uint64            `json:"id"`
 	Objects map[string]Object `json:"objects"`
 	Missing []string          `json:"missing"`
+	Stale   bool              `json:"stale,omitempty"` // see Reply
 }
 
 // Members answers members.
@@ -129,6 +141,7 @@ type Members struct {
 	Members     []UserID `json:"members"`
 	Next        string   `json:"next,omitempty"`
 	MemberCount int      `json:"member_count"`
+	Stale       bool     `json:"stale,omitempty"` // see Reply
 }
 
 // Rooms answers rooms.
@@ -137,6 +150,7 @@ type Rooms struct {
 	ID    uint64     `json:"id"`
 	Rooms []RoomInfo `json:"rooms"`
 	Next  string     `json:"next,omitempty"`
+	Stale bool       `json:"stale,omitempty"` // see Reply
 }
 
 // History answers history; Frames are whole messages, oldest first.
@@ -146,6 +160,7 @@ type History struct {
 	Frames []Data `json:"frames"`
 	Floor  Seq    `json:"floor"`
 	Last   Seq    `json:"last"`
+	Stale  bool   `json:"stale,omitempty"` // see Reply
 }
 
 // Error says what went wrong with request ID, or with the session (0).

@@ -29,8 +29,8 @@ type Keys interface {
 // HistoryPage is a part of a channel, oldest first.
 type HistoryPage struct {
 	Frames []wire.Data // whole messages
-	Floor  wire.Seq    // everything of the log up to here is gone
-	Last   wire.Seq    // end of the log when it was read
+	Floor  wire.Seq    // the channel's last frame that is gone, 0 = none is
+	Last   wire.Seq    // the channel's last frame, gone or not, 0 = none
 	// Next is what to ask for to go on, as after if the request had one, else as
 	// before; 0 = there is no more.
 	Next wire.Seq

@@ -9,6 +9,9 @@ import (
 // DeleteRoom makes every member leave and deletes the room's document. Without
 // any, it does nothing. When it fails, some members may have left: call it again.
 func (w *Writer) DeleteRoom(ctx context.Context, room wire.RoomID) error {
+	if err := w.fresh(ctx); err != nil {
+		return err
+	}
 	if err := w.removeAll(ctx, room); err != nil {
 		return err
 	}
@@ -22,6 +25,9 @@ func (w *Writer) DeleteRoom(ctx context.Context, room wire.RoomID) error {
 // DeleteUser makes the user leave every room and deletes its document. Without
 // any, it does nothing. When it fails, some rooms may be left: call it again.
 func (w *Writer) DeleteUser(ctx context.Context, user wire.UserID) error {
+	if err := w.fresh(ctx); err != nil {
+		return err
+	}
 	after := ""
 	for {
 		var rooms []wire.Membership

@@ -43,6 +43,9 @@ type member struct {
 // room, it is ErrNotFound. A join gets every frame after the end of the room's
 // log as it was when the call was taken; who is a member already keeps the first.
 func (w *Writer) Members(ctx context.Context, room wire.RoomID, change MembersChange) (Changed, error) {
+	if err := w.fresh(ctx); err != nil {
+		return Changed{}, err
+	}
 	if ok, err := w.roomExists(room); err != nil || !ok {
 		if err == nil {
 			err = ErrNotFound
@@ -107,6 +110,9 @@ func pairs(rooms []wire.RoomID, users []wire.UserID) []member {
 
 // join writes the joins of members that are none yet.
 func (w *Writer) join(ctx context.Context, members []member, name func(member) string, done *Changed) error {
+	if err := w.freshEnds(ctx, members); err != nil {
+		return err
+	}
 	outcomes, err := w.write(ctx, len(members), func(r *Reader, i int) (*corelog.StateAppend, error) {
 		m := members[i]
 		if ok, err := exists(r.from, oneKey(liveRoom, string(m.room))); err != nil || !ok {

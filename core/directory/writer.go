@@ -26,6 +26,9 @@ type Writer struct {
 	Log  Log
 	// End is the last position of a log, StateLog included.
 	End func(wire.LogID) wire.Seq
+	// Latest is End as all cores together know it; End is at least that afterwards.
+	// Nil = this core is the only one.
+	Latest func(context.Context, wire.LogID) (wire.Seq, error)
 	// Logs is the number of frame logs.
 	Logs int
 }
@@ -36,8 +39,9 @@ const (
 	// rounds is how often a key that others write at the same time is tried.
 	// Someone succeeds in each round.
 	rounds = 100
-	// pause is the longest wait before a round, but for the view.
-	pause = 20 * time.Millisecond
+	// pause is the longest wait before a round, but for the view. All rounds
+	// together outlast the moment in which a core looks for the log's next leader.
+	pause = 200 * time.Millisecond
 )
 
 // planFunc looks at the state of item i and says what to append; nil = nothing
@@ -55,6 +59,9 @@ type outcome struct {
 // waits until the view has applied them. Items fail one by one; the error is
 // for what concerns all, and outcomes are then incomplete.
 func (w *Writer) write(ctx context.Context, n int, plan planFunc) ([]outcome, error) {
+	if err := w.fresh(ctx); err != nil {
+		return nil, err
+	}
 	outcomes := make([]outcome, n)
 	var last wire.Seq
 	for start := 0; start < n; start += chunk {
@@ -78,6 +85,39 @@ func (w *Writer) write(ctx context.Context, n int, plan planFunc) ([]outcome, er
 		}
 	}
 	return outcomes, w.View.WaitApplied(ctx, last)
+}
+
+// fresh waits until the view has what any core has written before. Else a call
+// that follows another one's at another core might find nothing to do: a leave
+// before the join is known here. An append's condition does not see that.
+func (w *Writer) fresh(ctx context.Context) error {
+	if w.Latest == nil {
+		return nil
+	}
+	at, err := w.Latest(ctx, wire.StateLog)
+	if err != nil {
+		return fmt.Errorf("find the end of the state log: %w", err)
+	}
+	return w.View.WaitApplied(ctx, at)
+}
+
+// freshEnds makes End know of frames that other cores have taken, for rooms.
+func (w *Writer) freshEnds(ctx context.Context, members []member) error {
+	if w.Latest == nil {
+		return nil
+	}
+	asked := make(map[wire.LogID]struct{})
+	for _, m := range members {
+		p := wire.LogOf(wire.RoomChannel(m.room), w.Logs)
+		if _, ok := asked[p]; ok {
+			continue
+		}
+		asked[p] = struct{}{}
+		if _, err := w.Latest(ctx, p); err != nil {
+			return fmt.Errorf("find the end of log %d: %w", p, err)
+		}
+	}
+	return nil
 }
 
 // writeChunk writes items and returns the last position appended. An error means

@@ -3,6 +3,7 @@ package feed_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -74,6 +75,16 @@ func (l *fakeLog) Read(_ context.Context, _ wire.LogID, after wire.Seq, _ int) (
 	return l.between(after, 1<<60), nil
 }
 
+func (l *fakeLog) ReadAt(_ context.Context, _ wire.LogID, seqs []wire.Seq) (out []corelog.Stored, _ error) {
+	defer l.trim()
+	for _, f := range l.between(0, 1<<60) {
+		if slices.Contains(seqs, f.Seq) {
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
+
 func (l *fakeLog) ReadBefore(_ context.Context, _ wire.Channel, before wire.Seq, limit, _ int) ([]corelog.Stored, bool, error) {
 	defer l.trim()
 	if before == 0 {
@@ -93,7 +104,7 @@ func (l *fakeLog) ReadChannel(_ context.Context, _ wire.Channel, after, upto wir
 }
 
 // faked is a feed of room:r's frames 1..n.
-func faked(t *testing.T, l *fakeLog, n wire.Seq) *feed.Feed {
+func faked(t *testing.T, l *fakeLog, n wire.Seq, edit ...func(*feed.Config)) *feed.Feed {
 	t.Helper()
 	for s := wire.Seq(1); s <= n; s++ {
 		l.frames = append(l.frames, corelog.Stored{Seq: s, Body: wire.AppendBody(nil, &wire.Post{Ch: "room:r", TS: 1, Data: wire.Data{0xc3}})})
@@ -104,7 +115,11 @@ func faked(t *testing.T, l *fakeLog, n wire.Seq) *feed.Feed {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = view.Close() })
-	return feed.New(feed.Config{Log: l, View: view, TailBytes: 1, Logger: slog.New(slog.DiscardHandler)})
+	cfg := feed.Config{Log: l, View: view, TailBytes: 1, Logger: slog.New(slog.DiscardHandler)}
+	for _, edit := range edit {
+		edit(&cfg)
+	}
+	return feed.New(cfg)
 }
 
 // runFor runs a feed for some simulated time.

@@ -12,7 +12,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"selvedge/core/directory"
+	"selvedge/core/feed/chain"
 	corelog "selvedge/core/log"
+	"selvedge/internal/bug"
 	"selvedge/wire"
 	"selvedge/wire/link"
 	"selvedge/wire/tail"
@@ -27,6 +29,7 @@ type Log interface {
 	Follow(ctx context.Context, p wire.LogID, after wire.Seq, fn func([]corelog.Stored) error) error
 	Read(ctx context.Context, p wire.LogID, after wire.Seq, maxBytes int) ([]corelog.Stored, error)
 	ReadBefore(ctx context.Context, ch wire.Channel, before wire.Seq, limit, maxBytes int) ([]corelog.Stored, bool, error)
+	ReadAt(ctx context.Context, p wire.LogID, seqs []wire.Seq) ([]corelog.Stored, error)
 	ReadChannel(ctx context.Context, ch wire.Channel, after, upto wire.Seq, limit, maxBytes int) ([]corelog.Stored, bool, error)
 }
 
@@ -38,6 +41,9 @@ type Config struct {
 	Publish func(ctx context.Context, publisher string, post *wire.Post) (corelog.Placed, error)
 	// Signal passes a signal on to every link but the one it came from.
 	Signal func(node string, s *wire.Signal)
+	// Dir is where it is kept how far the logs were read and where their
+	// channels end, so that a start need not read all frames; "" = nowhere.
+	Dir string
 	// TailBytes bounds the recent end of each log that is held in memory, in
 	// bytes; 0 = 16 MiB.
 	TailBytes int
@@ -56,7 +62,9 @@ type Feed struct {
 	cfg   Config
 	logs  int
 	tails map[wire.LogID]*tail.Tail // fixed by New
-	index []*index                  // by frame log
+	chain []*chain.Chain            // by frame log
+	begun []wire.Seq                // where each frame log is read from
+	upto  []wire.Seq                // and what must be read before the feed is ready
 
 	ready chan struct{} // closed when every log was read to where it ended
 
@@ -64,7 +72,8 @@ type Feed struct {
 	behind map[wire.LogID]wire.Seq // guarded by mu; logs that were not, with their ends
 }
 
-// New is a feed that starts at the beginning of the logs; Run makes it work.
+// New is a feed that goes on where the one before it was, as cfg.Dir has it, or
+// else starts at the beginning of the logs; Run makes it work.
 func New(cfg Config) *Feed {
 	if cfg.TailBytes == 0 {
 		cfg.TailBytes = 16 << 20
@@ -75,9 +84,13 @@ func New(cfg Config) *Feed {
 	f := &Feed{cfg: cfg, logs: cfg.Log.Logs(), tails: map[wire.LogID]*tail.Tail{}, ready: make(chan struct{}), behind: map[wire.LogID]wire.Seq{}}
 	for i := range f.logs {
 		p := wire.LogID(i)
-		floor := cfg.Log.Floor(p)
-		f.tails[p] = tail.New(cfg.TailBytes, floor)
-		f.index = append(f.index, newIndex(floor))
+		c := chain.Open(chain.Config{
+			Dir: cfg.Dir, Epoch: cfg.Log.Epoch(), P: p, Floor: cfg.Log.Floor(p), End: cfg.Log.End(p), Logger: cfg.Logger,
+		})
+		f.tails[p] = tail.New(cfg.TailBytes, c.Pos())
+		f.chain = append(f.chain, c)
+		f.begun = append(f.begun, c.Pos())
+		f.upto = append(f.upto, max(cfg.Log.End(p), c.Pos()))
 	}
 	// What is below is applied already; a link that asks for it reads the log.
 	f.tails[wire.StateLog] = tail.New(cfg.TailBytes, cfg.View.Applied())
@@ -91,14 +104,17 @@ func New(cfg Config) *Feed {
 // from then on the feed knows the last frame of every channel.
 func (f *Feed) Ready() <-chan struct{} { return f.ready }
 
-// Run follows the logs until ctx ends, or one can't be followed any more.
+// Run follows the logs until ctx ends, or one can't be followed any more, and
+// then writes down how far it got. It may be called once.
 func (f *Feed) Run(ctx context.Context) error {
+	defer f.closeChains()
 	g, ctx := errgroup.WithContext(ctx)
 	for p, t := range f.tails {
 		f.reached(p, t.End())
 		g.Go(func() error { return f.follow(ctx, p, t) })
 	}
 	g.Go(func() error { return f.stamp(ctx) })
+	g.Go(func() error { return f.keep(ctx) })
 	if err := g.Wait(); !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -129,7 +145,7 @@ func (f *Feed) skipTrimmed() {
 			continue
 		}
 		if floor := f.cfg.Log.Floor(p); floor >= end {
-			f.index[p].raise(end)
+			f.chain[p].Skip(end)
 			f.reached(p, floor)
 		}
 	}
@@ -156,15 +172,14 @@ func (f *Feed) follow(ctx context.Context, p wire.LogID, t *tail.Tail) error {
 // frames gives each frame its place and encodes it, once for all links.
 func (f *Feed) frames(p wire.LogID, t *tail.Tail, records []corelog.Stored) error {
 	out := make([]tail.Record, 0, len(records))
-	before := t.End()
 	for i := range records {
-		r, err := f.frame(p, &records[i], before)
+		r, err := f.frame(p, &records[i])
 		if err != nil {
+			f.chain[p].Pass(records[i].Seq)
 			f.unreadable(p, records[i].Seq, err)
-		} else {
-			out = append(out, r)
+			continue
 		}
-		before = records[i].Seq
+		out = append(out, r)
 	}
 	t.Append(out...)
 	return nil
@@ -174,13 +189,16 @@ func (f *Feed) unreadable(p wire.LogID, seq wire.Seq, err error) {
 	f.cfg.Logger.Error("a frame that can't be read is left out", "log", p, "seq", seq, "err", err)
 }
 
-func (f *Feed) frame(p wire.LogID, s *corelog.Stored, before wire.Seq) (tail.Record, error) {
+func (f *Feed) frame(p wire.LogID, s *corelog.Stored) (tail.Record, error) {
 	post, err := wire.ParseBody(s.Body)
 	if err != nil {
 		return tail.Record{}, err
 	}
 	k := wire.FramesKey(post.Ch)
-	prev := f.index[p].add(k, s.Seq, before, post.TS)
+	prev := f.chain[p].Add(k, s.Seq, post.TS)
+	if bug.On(bug.BrokenChain) && f.upto[p] > 0 && s.Seq > f.upto[p] {
+		prev = s.Seq - 1
+	}
 	return tail.Record{
 		Seq: s.Seq, Kind: tail.Frame, Keys: [2]wire.Key{k},
 		Bytes: wire.AppendFrame(make([]byte, 0, len(s.Body)+48), p, s.Seq, prev, s.Body),
@@ -234,8 +252,8 @@ func (f *Feed) stamp(ctx context.Context) error {
 // Channels is the number of channels that the feed knows.
 func (f *Feed) Channels() int {
 	n := 0
-	for _, x := range f.index {
-		n += x.channels()
+	for _, c := range f.chain {
+		n += c.Channels()
 	}
 	return n
 }

@@ -14,6 +14,8 @@ import (
 // trimming keeps some dozen frames of 1000 bytes.
 func trimming(lc *corelog.Config, _ *feed.Config) { lc.Logs, lc.MaxBytes = 1, 20_000 }
 
+// What the log has let go by itself is known by channel: what a fill, a page and
+// a read say, and the prevs, are the same as before.
 func TestFillSaysWhatIsGone(t *testing.T) {
 	c := start(t, trimming)
 	var last wire.Seq
@@ -25,37 +27,30 @@ func TestFillSaysWhatIsGone(t *testing.T) {
 	if floor < 100 || floor >= last {
 		t.Fatalf("the log begins after %d of %d", floor, last)
 	}
+	gone := floor / 2 * 2 // of room:r
 	fill := func(after wire.Seq) wire.Fill {
 		return c.ask(&wire.Query{T: wire.QFill, Chs: []wire.Channel{"room:r"}, Afters: []wire.Seq{after}, Uptos: []wire.Seq{last}}).Fills[0]
 	}
 	f := fill(20)
 	frames := framesOf(t, f.Frames)
-	if f.Gone != floor || f.Floor != floor || len(frames) == 0 || frames[0].Prev != floor {
-		t.Errorf("gone %d, floor %d, frames %v; want both %d, and the first one's prev", f.Gone, f.Floor, frames, floor)
+	if f.Gone != gone || f.Floor != gone || len(frames) == 0 || frames[0] != (frame{gone + 2, gone}) {
+		t.Errorf("gone %d, floor %d, frames %v; want both %d, and the first one's prev", f.Gone, f.Floor, frames, gone)
 	}
-	if f := fill(floor + 4); f.Gone != 0 || f.Floor != floor+4 {
-		t.Errorf("above the floor: gone %d, floor %d", f.Gone, f.Floor)
+	if f := fill(gone); f.Gone != 0 || f.Floor != gone {
+		t.Errorf("from the last that is gone: gone %d, floor %d", f.Gone, f.Floor)
 	}
-	// A restarted core does not know what it can't see.
 	again := c.again()
-	if got := again.Moved(nil, 0, []wire.Key{1}, floor-1); len(got) != 1 {
-		t.Error("after a restart, a channel without frames has not moved over the trimmed ones")
-	}
-	records, upto, gone, err := again.Read(t.Context(), 0, 5, func([2]wire.Key) bool { return true })
-	if err != nil || gone != floor || len(records) == 0 || records[0].Seq != floor+1 || upto != last {
-		t.Errorf("read after 5: floor %d, upto %d, %d records, %v", gone, upto, len(records), err)
+	records, upto, cut, err := again.Read(t.Context(), 0, 5, func([2]wire.Key) bool { return true })
+	if err != nil || cut != floor || len(records) == 0 || records[0].Seq != floor+1 || upto != last {
+		t.Errorf("read after 5: floor %d, upto %d, %d records, %v", cut, upto, len(records), err)
 	}
 	places := make([][]byte, len(records))
 	for i, r := range records {
 		places[i] = r.Bytes
 	}
-	for i, f := range framesOf(t, places) {
-		want := f.Seq - 2
-		if want = max(want, floor); i < 2 {
-			want = floor
-		}
-		if f.Prev != want {
-			t.Errorf("prev of %d is %d, want %d", f.Seq, f.Prev, want)
+	for _, f := range framesOf(t, places) {
+		if f.Prev != f.Seq-2 {
+			t.Errorf("prev of %d is %d, want %d", f.Seq, f.Prev, f.Seq-2)
 		}
 	}
 }
@@ -162,7 +157,8 @@ func TestHistoryPagesBothWays(t *testing.T) {
 
 func TestHistoryOfATrimmedLogSaysItsFloor(t *testing.T) {
 	c := start(t, trimming)
-	for range 100 {
+	c.publish("room:quiet", 10, 1)
+	for range 99 {
 		c.publish("room:r", 1000, 1)
 	}
 	floor := c.log.Floor(0)
@@ -170,5 +166,15 @@ func TestHistoryOfATrimmedLogSaysItsFloor(t *testing.T) {
 	a := c.ask(&wire.Query{T: wire.QHistory, Ch: "room:r", After: &after, Limit: 5})
 	if frames := framesOf(t, a.Frames); a.Floor != floor || a.Last != 100 || len(frames) != 5 || frames[0] != (frame{floor + 1, floor}) {
 		t.Errorf("floor %d, last %d, frames %v; want floor %d", a.Floor, a.Last, frames, floor)
+	}
+	if a := c.ask(&wire.Query{T: wire.QHistory, Ch: "room:quiet"}); a.Floor != 1 || a.Last != 1 || len(a.Frames) > 0 {
+		t.Errorf("of a room whose one frame is gone: floor %d, last %d, %d frames", a.Floor, a.Last, len(a.Frames))
+	}
+	if a := c.ask(&wire.Query{T: wire.QHistory, Ch: "room:none"}); a.Floor != 0 || a.Last != 0 || len(a.Frames) > 0 {
+		t.Errorf("of a room without frames: floor %d, last %d, %d frames", a.Floor, a.Last, len(a.Frames))
+	}
+	c.publish("room:quiet", 10, 1)
+	if a := c.ask(&wire.Query{T: wire.QHistory, Ch: "room:quiet"}); a.Floor != 1 || a.Last != 101 || len(a.Frames) != 1 {
+		t.Errorf("when it speaks again: floor %d, last %d, %d frames", a.Floor, a.Last, len(a.Frames))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"selvedge/core/directory"
+	"selvedge/core/feed/chain"
 	"selvedge/wire"
 )
 
@@ -72,7 +73,7 @@ type greeting struct {
 type greetedRoom struct {
 	id     wire.RoomID
 	p      wire.LogID
-	last   last
+	last   chain.Last
 	wanted bool      // among the most recently active of a user
 	info   wire.Data // nil = not read yet
 	told   bool      // counted in the answer's size
@@ -115,7 +116,7 @@ func (g *greeting) readUser(id wire.UserID) (u greetedUser, err error) {
 		return u, err
 	}
 	g.memberships, u.Memberships = memberships, slices.Clone(memberships)
-	slices.SortStableFunc(all, func(x, y int) int { return cmp.Compare(g.rooms[y].last.ts, g.rooms[x].last.ts) })
+	slices.SortStableFunc(all, func(x, y int) int { return cmp.Compare(g.rooms[y].last.TS, g.rooms[x].last.TS) })
 	g.order = all
 	u.recent = slices.Clone(all[:min(len(all), welcomeRooms)])
 	u.More = len(all) > welcomeRooms
@@ -188,7 +189,7 @@ func (g *greeting) describe(r *greetedRoom, members int) error {
 	}
 	at := len(g.text)
 	g.text = wire.AppendRoomInfo(g.text, &wire.RoomInfo{
-		ID: r.id, P: r.p, Seq: r.last.seq, MemberCount: members, V: doc.V, Data: object(doc.Data),
+		ID: r.id, P: r.p, Seq: r.last.Seq, MemberCount: members, V: doc.V, Data: object(doc.Data),
 	})
 	r.info = g.text[at:len(g.text):len(g.text)]
 	return nil

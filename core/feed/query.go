@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"selvedge/core/directory"
+	"selvedge/core/feed/chain"
 	corelog "selvedge/core/log"
 	"selvedge/wire"
 )
@@ -115,9 +116,9 @@ func memberships(r *directory.Reader, user wire.UserID) ([]wire.Membership, erro
 }
 
 // activity is a channel's log and its last frame.
-func (f *Feed) activity(ch wire.Channel) (wire.LogID, last) {
+func (f *Feed) activity(ch wire.Channel) (wire.LogID, chain.Last) {
 	p := wire.LogOf(ch, f.logs)
-	return p, f.index[p].of(wire.FramesKey(ch))
+	return p, f.chain[p].Last(wire.FramesKey(ch))
 }
 
 // describe adds a room as its members are told of it.
@@ -128,7 +129,7 @@ func (f *Feed) describe(r *directory.Reader, id wire.RoomID, a *wire.Answer) err
 	}
 	p, last := f.activity(wire.RoomChannel(id))
 	a.Rooms = append(a.Rooms, wire.RoomInfo{
-		ID: id, P: p, Seq: last.seq, MemberCount: doc.MemberCount, V: doc.V, Data: object(doc.Data),
+		ID: id, P: p, Seq: last.Seq, MemberCount: doc.MemberCount, V: doc.V, Data: object(doc.Data),
 	})
 	return nil
 }

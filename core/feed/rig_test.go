@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +27,8 @@ type core struct {
 	*feed.Feed
 	t      *testing.T
 	log    *corelog.Store
+	cut    *cutLog // log, as the feed sees it
+	dir    string  // of the feed
 	view   *directory.View
 	writer *directory.Writer
 	stop   func() // ends the feed
@@ -54,9 +57,11 @@ func start(t *testing.T, edit func(*corelog.Config, *feed.Config)) *core {
 		}
 	})
 	c.writer = &directory.Writer{View: c.view, Log: c.log, End: c.log.End, Logs: c.log.Logs()}
+	c.cut, c.dir = &cutLog{Store: c.log, floors: make([]atomic.Uint64, c.log.Logs())}, t.TempDir()
 	if fc.Log == nil {
-		fc.Log = c.log
+		fc.Log = c.cut
 	}
+	fc.Dir = c.dir
 	fc.View = c.view
 	if fc.Publish == nil {
 		fc.Publish = c.log.Publish
@@ -86,12 +91,14 @@ func (c *core) run() {
 	}
 }
 
-// again is a feed of the same logs, as after a restart.
+// again is a feed of the same logs and folder, as after a restart.
 func (c *core) again() *core {
 	c.t.Helper()
 	c.stop()
 	next := *c
-	next.Feed = feed.New(feed.Config{Log: c.log, View: c.view, Publish: c.log.Publish, TailBytes: 4 << 10, Logger: slog.New(slog.DiscardHandler)})
+	next.Feed = feed.New(feed.Config{
+		Log: c.cut, View: c.view, Publish: c.log.Publish, Dir: c.dir, TailBytes: 4 << 10, Logger: slog.New(slog.DiscardHandler),
+	})
 	next.run()
 	return &next
 }
@@ -183,6 +190,9 @@ func framesOf[B ~[]byte](t *testing.T, encoded []B) []frame {
 func TestFeedIsASource(t *testing.T) {
 	linktest.TestSource(t, func(t *testing.T) linktest.Subject {
 		c := start(t, nil)
-		return linktest.Subject{Source: c, Publish: func(ch wire.Channel) (wire.LogID, wire.Seq) { return c.publish(ch, 10, 1) }}
+		return linktest.Subject{
+			Source: c, Trim: c.cut.trim,
+			Publish: func(ch wire.Channel) (wire.LogID, wire.Seq) { return c.publish(ch, 10, 1) },
+		}
 	})
 }

@@ -59,16 +59,11 @@ func stateRecords(stored []corelog.Stored, upto wire.Seq, want func([2]wire.Key)
 }
 
 // older makes the wanted records of frames that the tail has let go. Their prevs
-// are as exact as they were then: a client that is at home between the two must
+// are those that they had then: a client that is at home between the two must
 // not see a hole. floor is asked for after everything else was read, so that
 // what was trimmed meanwhile is known to be gone.
 func (f *Feed) older(ctx context.Context, p wire.LogID, stored []corelog.Stored, upto wire.Seq, want func([2]wire.Key) bool) (out []tail.Record, floor wire.Seq, err error) {
-	type placed struct {
-		*corelog.Stored
-		prev wire.Seq
-	}
-	var wanted []placed
-	last := map[wire.Channel]wire.Seq{} // of what this read has met
+	prevs := f.prevs(p)
 	for i := range stored {
 		s := &stored[i]
 		if s.Seq > upto {
@@ -82,31 +77,17 @@ func (f *Feed) older(ctx context.Context, p wire.LogID, stored []corelog.Stored,
 		if !want([2]wire.Key{wire.FramesKey(post.Ch)}) {
 			continue
 		}
-		prev, ok := last[post.Ch]
-		if !ok {
-			if prev, err = f.before(ctx, post.Ch, s.Seq); err != nil {
-				return nil, 0, err
-			}
+		prev, err := prevs.of(ctx, post.Ch, s.Seq)
+		if err != nil {
+			return nil, 0, err
 		}
-		last[post.Ch] = s.Seq
-		wanted = append(wanted, placed{s, prev})
+		out = append(out, place(p, s, prev))
 	}
 	floor = f.cfg.Log.Floor(p)
-	for _, w := range wanted {
-		if w.Seq > floor {
-			out = append(out, place(p, w.Stored, max(w.prev, floor)))
-		}
+	for len(out) > 0 && out[0].Seq <= floor {
+		out = out[1:]
 	}
 	return out, floor, nil
-}
-
-// before is the channel's last frame below a position, 0 if there is none now.
-func (f *Feed) before(ctx context.Context, ch wire.Channel, seq wire.Seq) (wire.Seq, error) {
-	stored, _, err := f.cfg.Log.ReadBefore(ctx, ch, seq, 1, 1)
-	if err != nil || len(stored) == 0 {
-		return 0, err
-	}
-	return stored[0].Seq, nil
 }
 
 // place is the record of a stored frame, whose channel it knows to be good.
@@ -124,8 +105,40 @@ func (f *Feed) Moved(dst []wire.Key, p wire.LogID, keys []wire.Key, since wire.S
 		return append(dst, keys...)
 	}
 	for _, k := range keys {
-		if f.index[p].moved(k, since) {
+		if f.chain[p].Moved(k, since) {
 			dst = append(dst, k)
+		}
+	}
+	return dst
+}
+
+// lostSteps bounds what one call of Lost looks at, and lostStepsEach what it
+// does for one channel: of a busy one something is lost anyway. A step takes
+// some 2 us on disk, less where frames are near each other.
+const (
+	lostSteps     = 500_000
+	lostStepsEach = 256
+)
+
+// Lost implements link.Source. The state log loses nothing: the last record of
+// each key is kept.
+func (f *Feed) Lost(dst []wire.Key, p wire.LogID, keys map[wire.Key]struct{}, after, floor wire.Seq) []wire.Key {
+	if p == wire.StateLog {
+		return dst
+	}
+	r := f.chain[p].Reader()
+	left := lostSteps
+	for k := range keys {
+		from := f.chain[p].Reaches(k)
+		if from <= after {
+			continue
+		}
+		at, ok := r.Back(from, floor, min(left, lostStepsEach))
+		if !ok || at > after {
+			dst = append(dst, k)
+		}
+		if from > floor {
+			left = max(left-lostStepsEach, 0)
 		}
 	}
 	return dst

@@ -18,10 +18,16 @@ import (
 // The server's error codes that mean something of ours.
 // Source: server/errors.json of nats-server.
 const (
+	codeNotAvailable      = 10008
+	codeNotLeader         = 10009
 	codeNoResources       = 10023
+	codeNoStorage         = 10047
 	codeExceedsMaximum    = 10054
 	codeWrongLast         = int(jetstream.JSErrCodeStreamWrongLastSequence)
 	codeStoreFailed       = 10077
+	codeOffline           = 10118
+	codeSameInProcess     = 10158 // the first with this idempotency id isn't decided yet
+	codeTooMany           = 10167
 	codeWrongLastConstant = int(jetstream.JSErrCodeStreamWrongLastSequenceConstant)
 )
 
@@ -48,7 +54,7 @@ func (c *ackCall) answer(m *nats.Msg) bool {
 	a := parseAck(m)
 	switch {
 	case errors.Is(a.err, ErrUnavailable):
-		c.sess.fail(a.err)
+		c.sess.refused(a.err)
 	case a.err == nil:
 		c.sess.worked.Store(true)
 		c.store.advance(c.p, a.seq) // also when nobody waits any more
@@ -102,7 +108,7 @@ func ackError(b []byte) error {
 		return ErrConflict
 	case codeExceedsMaximum:
 		return ErrTooLarge
-	case codeNoResources, codeStoreFailed:
+	case codeNotAvailable, codeNotLeader, codeNoResources, codeStoreFailed, codeOffline, codeSameInProcess, codeTooMany:
 		return unavailable(errors.New(a.Error.Description))
 	}
 	return fmt.Errorf("the log refused the record: %s", a.Error.Description)

@@ -64,7 +64,9 @@ func (s *Store) pageStart(ctx context.Context, ch wire.Channel, before wire.Seq,
 	// lo has enough frames from it on, hi has too few.
 	lo, nlo := first, total-beyond
 	hi, nhi := last+1, uint64(0)
-	for nlo > 2*want && hi-lo > 1 {
+	// Copies that are behind count fewer: then the search may end early, and the
+	// page is found from further below.
+	for nlo > 2*want && nlo > nhi && hi > lo+1 {
 		mid := guess(lo, hi, nlo, nhi, want)
 		at, n, err := s.count(ctx, ch, mid)
 		if err != nil {

@@ -19,6 +19,9 @@ import (
 // child is what a process of the tests does with the folder dir.
 func child(do, dir string) error {
 	ctx := context.Background()
+	if do == "member" { // of a cluster, until killed
+		return childMember(ctx, dir)
+	}
 	cfg := config(dir)
 	s, err := corelog.Open(ctx, cfg)
 	if err != nil {

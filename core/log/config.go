@@ -32,6 +32,36 @@ type Config struct {
 	DedupWindow time.Duration // how long idempotency ids are remembered; 0 = 2 minutes, at most 24 hours
 	BootID      func() string // identity of the system's boot, "" = unknown; nil = Linux's
 	Logger      *slog.Logger  // nil = none
+
+	// Replicas is how many copies of each log there are: 1, or 3, which is three
+	// cores that form a cluster, or as many servers of an external NATS. 0 = 1.
+	Replicas int
+	// Cluster is how this core is one of three; needed for 3 embedded replicas.
+	Cluster *Cluster
+	// Servers are URLs (nats://, tls://) of an external NATS that has the logs;
+	// none = they are embedded. Dir has only what this core knows of them then.
+	Servers []string
+	// Credentials is a file of NATS credentials for Servers; "" = none.
+	Credentials string
+}
+
+// kind is where the logs are. A folder is of one kind for good.
+type kind string
+
+const (
+	kindSingle   kind = "embedded"
+	kindCluster  kind = "cluster"
+	kindExternal kind = "external"
+)
+
+func (c *Config) kind() kind {
+	switch {
+	case len(c.Servers) > 0:
+		return kindExternal
+	case c.Replicas > 1:
+		return kindCluster
+	}
+	return kindSingle
 }
 
 const (
@@ -58,6 +88,7 @@ func (c *Config) check() error {
 	c.MaxAge = or(c.MaxAge, defaultMaxAge)
 	c.MaxBytes = or(c.MaxBytes, defaultMaxBytes)
 	c.DedupWindow = or(c.DedupWindow, min(defaultDedup, c.MaxAge))
+	c.Replicas = or(c.Replicas, 1)
 	if c.BootID == nil {
 		c.BootID = linuxBootID
 	}
@@ -69,6 +100,10 @@ func (c *Config) check() error {
 		return fmt.Errorf("logs is %d: use 1 to %d", c.Logs, wire.MaxLogs)
 	case c.Sync != SyncDefault && c.Sync != SyncAlways:
 		return fmt.Errorf("sync is %q: use %q or %q", c.Sync, SyncDefault, SyncAlways)
+	case c.Replicas != 1 && c.Replicas != 3:
+		return fmt.Errorf("replicas is %d: use 1 or 3", c.Replicas)
+	case c.kind() == kindCluster && (c.Cluster == nil || c.Cluster.Peers == nil || c.Cluster.Identity == nil || c.Cluster.Name == ""):
+		return fmt.Errorf("%w: 3 embedded replicas need a name, an identity and a way to find the other cores", ErrSettings)
 	case c.MaxAge < minAge:
 		return fmt.Errorf("the age limit of logs is %v: use at least %v", c.MaxAge, minAge)
 	case c.MaxBytes < 0:

@@ -12,36 +12,54 @@ import (
 	"strconv"
 	"strings"
 
+	"selvedge/internal/bug"
 	"selvedge/wire"
 )
 
 // mark is what epoch.json says: the identity of the logs, and what it takes to
 // know at the next start whether they still have everything.
 type mark struct {
+	Kind   kind   `json:"kind,omitempty"` // where the logs are; "" = kindSingle, as the first builds wrote
 	Epoch  string `json:"epoch"`
 	BootID string `json:"boot_id"` // of the boot in which the logs were last open
 	Logs   int    `json:"logs"`
 	Sync   Sync   `json:"sync"`
 	Clean  bool   `json:"clean"` // the logs were closed in order
+	// Doubt says that this core's copy may lack a tail, and nothing has made up
+	// for that yet; clusters only.
+	Doubt bool `json:"doubt,omitempty"`
 	// Shown are positions that readers may have seen, by log ("state" for the
 	// state log). They lag a few seconds behind.
 	Shown map[string]wire.Seq `json:"shown"`
 }
 
 func (m *mark) equal(o *mark) bool {
-	return m.Epoch == o.Epoch && m.BootID == o.BootID && m.Logs == o.Logs && m.Sync == o.Sync &&
+	return m.Kind == o.Kind && m.Doubt == o.Doubt && m.Epoch == o.Epoch && m.BootID == o.BootID && m.Logs == o.Logs && m.Sync == o.Sync &&
 		m.Clean == o.Clean && maps.Equal(m.Shown, o.Shown)
 }
 
 // stale says why the logs of m, which now end at ends, may lack a tail that
 // someone has seen; "" = they don't.
 func (m *mark) stale(bootID string, ends map[string]wire.Seq) string {
+	if bug.On(bug.SameEpoch) && m.Epoch != "" {
+		return ""
+	}
 	switch {
 	case m.Epoch == "":
 		return "new logs"
-	case !m.Clean && m.Sync != SyncAlways && (bootID == "" || m.BootID != bootID):
+	case m.powerLost(bootID):
 		return "the system went down while the logs were open"
 	}
+	return m.short(ends)
+}
+
+// powerLost reports whether what was acknowledged may not have reached the disk.
+func (m *mark) powerLost(bootID string) bool {
+	return !m.Clean && m.Sync != SyncAlways && (bootID == "" || m.BootID != bootID)
+}
+
+// short says which log ends before a position that was shown, "" = none.
+func (m *mark) short(ends map[string]wire.Seq) string {
 	for p, seq := range m.Shown {
 		if ends[p] < seq {
 			return fmt.Sprintf("log %s ends at %d, and %d was shown", p, ends[p], seq)
@@ -78,14 +96,19 @@ func readMark(dir string) (mark, error) {
 	return m, nil
 }
 
-// writeMark replaces dir's mark: whoever reads it, even after a power loss,
-// finds the old one or the new one.
+// writeMark replaces dir's mark.
 func writeMark(dir string, m *mark) error {
 	b, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", markFile, err)
 	}
-	path := filepath.Join(dir, markFile)
+	return writeFile(dir, markFile, b)
+}
+
+// writeFile replaces a file of dir: whoever reads it, even after a power loss,
+// finds the old one or the new one.
+func writeFile(dir, name string, b []byte) error {
+	path := filepath.Join(dir, name)
 	if err := writeSynced(path+".tmp", append(b, '\n')); err != nil {
 		return folderError(dir, "written", err)
 	}

@@ -20,9 +20,12 @@ var (
 	ErrLocked = errors.New("in use by another core")
 	// ErrFolder: the data folder can't be used. The text names it.
 	ErrFolder = errors.New("data folder")
+	// ErrSettings: what is asked for doesn't fit what there is, such as a folder of
+	// a single core in a cluster. The text says what to do.
+	ErrSettings = errors.New("the logs can't be opened like this")
 	// ErrTailLost: records that were acknowledged are gone after the log was
-	// opened again. The epoch has changed: end the process, and start anew. It is
-	// an ErrUnavailable, too.
+	// opened again, or another core found that. The epoch has changed: end the
+	// process, and start anew. It is an ErrUnavailable, too.
 	ErrTailLost = fmt.Errorf("%w: it lost acknowledged records", ErrUnavailable)
 )
 

@@ -18,7 +18,8 @@ const (
 	pullRecords  = 1024             // of one pull; two are on the way at most
 	pullExpires  = 30 * time.Second // a pull that found too little ends then
 	pullBeat     = 5 * time.Second  // the server says that it is alive
-	pullSilence  = 3 * pullBeat     // a consumer silent for so long is given up
+	sharedBeat   = time.Second      // the same of a server that may go away
+	silentBeats  = 3                // a consumer silent for so many is given up
 	batchBytes   = 1 << 20          // fn is given about so much at a time
 	retryFollow  = 100 * time.Millisecond
 	idleConsumer = time.Minute // the server forgets abandoned consumers then
@@ -70,7 +71,7 @@ type follower struct {
 
 // run follows with one consumer, until something is wrong with it.
 func (f *follower) run(ctx context.Context, sess *session) error {
-	create, cancel := context.WithTimeout(ctx, readLimit)
+	create, cancel := context.WithTimeout(ctx, min(readLimit, sess.patience))
 	defer cancel()
 	consumer, err := sess.js.CreateConsumer(create, streamName(f.p), jetstream.ConsumerConfig{
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
@@ -101,7 +102,8 @@ func (f *follower) run(ctx context.Context, sess *session) error {
 }
 
 func (f *follower) loop(ctx context.Context, sess *session, pull *nats.Msg, msgs <-chan *nats.Msg) error {
-	silence := time.NewTimer(pullSilence)
+	limit := silentBeats * sess.beat
+	silence := time.NewTimer(limit)
 	defer silence.Stop()
 	for {
 		if f.expected <= pullRecords/2 {
@@ -111,7 +113,7 @@ func (f *follower) loop(ctx context.Context, sess *session, pull *nats.Msg, msgs
 		}
 		select {
 		case m := <-msgs:
-			silence.Reset(pullSilence)
+			silence.Reset(limit)
 			if err := f.take(m, msgs); err != nil {
 				return err
 			}
@@ -132,7 +134,7 @@ func (f *follower) ask(sess *session, pull *nats.Msg) error {
 		Batch    int           `json:"batch"`
 		MaxBytes int           `json:"max_bytes"`
 		Beat     time.Duration `json:"idle_heartbeat"`
-	}{pullExpires, pullRecords, chunkBytes, pullBeat})
+	}{pullExpires, pullRecords, sess.chunk, sess.beat})
 	if err != nil {
 		return fmt.Errorf("encode a pull: %w", err)
 	}
@@ -190,6 +192,9 @@ func (f *follower) add(m *nats.Msg) error {
 	}
 	f.next++
 	f.expected--
+	if wire.Seq(meta.Sequence.Stream) <= f.at {
+		return nil // the copy that it reads was behind when it began
+	}
 	st, err := store(f.p, wire.Seq(meta.Sequence.Stream), m.Data)
 	if err != nil {
 		return &stopError{err}

@@ -108,6 +108,10 @@ const readers = 64
 
 // get asks log p. It returns one record at least, or errNotFound, or
 // ErrUnavailable.
+//
+// Any copy of a replicated log answers, and one that is behind lacks the end, but
+// nothing in between. So what it has is right, and where it has nothing, the
+// leader is asked. Who wants the end therefore reads until errNotFound.
 func (s *Store) get(ctx context.Context, p wire.LogID, req getRequest) ([]record, error) {
 	if err := s.reads.Acquire(ctx, 1); err != nil {
 		return nil, unavailable(err)
@@ -117,12 +121,25 @@ func (s *Store) get(ctx context.Context, p wire.LogID, req getRequest) ([]record
 	if err != nil {
 		return nil, err
 	}
+	records, err := sess.ask(ctx, streamName(p), req)
+	if errors.Is(err, errNotFound) && sess.replicated() {
+		var r record
+		if r, err = sess.askLeader(ctx, streamName(p), req); err == nil {
+			records = []record{r}
+		}
+	}
+	return records, err
+}
+
+// ask is get by whichever copy is near.
+func (sess *session) ask(ctx context.Context, stream string, req getRequest) ([]record, error) {
+	req.MaxBytes = min(req.MaxBytes, sess.chunk)
 	b, err := json.Marshal(req)
 	if err != nil {
 		return nil, fmt.Errorf("encode a read: %w", err)
 	}
 	c := &getCall{batch: req.Batch > 0, at: time.Now(), done: make(chan struct{})}
-	id, err := sess.gets.ask("$JS.API.DIRECT.GET."+streamName(p), nil, b, c)
+	id, err := sess.gets.ask("$JS.API.DIRECT.GET."+stream, nil, b, c)
 	if err != nil {
 		return nil, err
 	}

@@ -14,8 +14,9 @@ import (
 const (
 	tick        = 250 * time.Millisecond
 	savePeriod  = 3 * time.Second
-	slowAppend  = 500 * time.Millisecond // past it, the server is asked for its health
+	slowAppend  = 500 * time.Millisecond // past it, a single server is asked for its health
 	deadAppend  = 15 * time.Second       // past it, it is not asked
+	lateAppend  = 3 * time.Second        // past it, an append to several servers is unavailable
 	firstReopen = 200 * time.Millisecond
 	lastReopen  = 15 * time.Second
 )
@@ -26,7 +27,9 @@ func (s *Store) keep(ctx context.Context) {
 	defer close(s.kept)
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	saved, backoff := time.Now(), firstReopen
+	others, stop := s.watchPeers()
+	defer stop()
+	saved, looked, backoff := time.Now(), time.Now(), firstReopen
 	for {
 		sess, err := s.session()
 		if err != nil {
@@ -40,8 +43,14 @@ func (s *Store) keep(ctx context.Context) {
 				backoff = firstReopen
 			}
 			backoff = s.reopen(ctx, sess, backoff)
+		case <-others:
+			s.readdress(ctx, sess)
 		case <-ticker.C:
 			watch(sess)
+			if sess.replicated() && time.Since(looked) >= epochPeriod {
+				looked = time.Now()
+				s.look(ctx, sess)
+			}
 			if time.Since(saved) >= savePeriod {
 				saved = time.Now()
 				if err := s.save(false); err != nil {
@@ -52,17 +61,24 @@ func (s *Store) keep(ctx context.Context) {
 	}
 }
 
-// watch fails a session whose appends get no answer. A file store that can't
-// write says nothing to who appends: its error is in the health report only.
+// watch fails a session, or the appends in it, that get no answer. A single file
+// store that can't write says nothing to who appends: its error is in the health
+// report only. Of several servers, the leader may have gone with the question.
 func watch(sess *session) {
 	oldest := sess.acks.oldest()
-	if oldest.IsZero() || time.Since(oldest) < slowAppend {
-		return
-	}
-	if err := sess.sick(); err != nil {
-		sess.fail(unavailable(err))
-	} else if time.Since(oldest) >= deadAppend {
+	switch {
+	case sess.replicated():
+		sess.acks.expire(time.Now().Add(-lateAppend), unavailable(errors.New("it does not answer")))
+		if sess.srv != nil && !sess.srv.server.JetStreamEnabled() {
+			sess.fail(unavailable(errors.New("the embedded server has given up its store")))
+		}
+	case oldest.IsZero() || time.Since(oldest) < slowAppend:
+	case time.Since(oldest) >= deadAppend:
 		sess.fail(unavailable(errors.New("it does not answer")))
+	default:
+		if err := sess.srv.sick(); err != nil {
+			sess.fail(unavailable(err))
+		}
 	}
 }
 
@@ -88,21 +104,21 @@ func (s *Store) reopen(ctx context.Context, failed *session, pause time.Duration
 }
 
 func (s *Store) tryReopen(ctx context.Context) error {
-	// A start that can't write is worse than none.
-	probe := filepath.Join(s.cfg.Dir, "probe.tmp")
-	err := writeSynced(probe, make([]byte, 64<<10))
-	if err = errors.Join(err, os.Remove(probe)); err != nil {
-		return folderError(s.cfg.Dir, "written", err)
+	if s.cfg.kind() != kindExternal {
+		// A start that can't write is worse than none.
+		probe := filepath.Join(s.cfg.Dir, "probe.tmp")
+		err := writeSynced(probe, make([]byte, 64<<10))
+		if err = errors.Join(err, os.Remove(probe)); err != nil {
+			return folderError(s.cfg.Dir, "written", err)
+		}
 	}
-	sess, lasts, err := openSession(ctx, &s.cfg)
+	sess, err := openSession(&s.cfg, s.peers)
 	if err != nil {
 		return err
 	}
-	for i, last := range lasts {
-		if end := s.ends[i].Load(); uint64(last) < end {
-			sess.close()
-			return s.loseTail(ctx, last, end)
-		}
+	if err := s.resume(ctx, sess); err != nil {
+		sess.close()
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,12 +127,31 @@ func (s *Store) tryReopen(ctx context.Context) error {
 	return nil
 }
 
-// loseTail ends the store for good, with a new epoch for the next start:
+// resume opens the logs that this store has had open, if they still have all
+// that it knows of.
+func (s *Store) resume(ctx context.Context, sess *session) error {
+	lasts, _, err := sess.makeLogs(ctx, &s.cfg)
+	if err != nil {
+		return err
+	}
+	for i, last := range lasts {
+		if end := s.ends[i].Load(); uint64(last) < end {
+			why := fmt.Sprintf("one ends at %d, %d was shown", last, end)
+			if sess.replicated() {
+				return s.loseShared(ctx, sess, why)
+			}
+			return s.loseTail(ctx, newEpoch(), nil, why)
+		}
+	}
+	return nil
+}
+
+// loseTail ends the store for good, with another epoch for the next start:
 // readers have positions that others will get.
-func (s *Store) loseTail(ctx context.Context, last wire.Seq, end uint64) error {
-	err := fmt.Errorf("%w: one ends at %d, %d was shown: restart the core", ErrTailLost, last, end)
+func (s *Store) loseTail(ctx context.Context, epoch string, shown map[string]wire.Seq, why string) error {
+	err := fmt.Errorf("%w: %s: restart the core", ErrTailLost, why)
 	s.log.ErrorContext(ctx, "the logs need a new epoch", "err", err)
-	s.mark.Epoch, s.mark.Clean, s.mark.Shown = newEpoch(), true, nil
+	s.mark.Epoch, s.mark.Clean, s.mark.Shown = epoch, true, shown
 	err = errors.Join(err, writeMark(s.cfg.Dir, &s.mark))
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,7 +162,7 @@ func (s *Store) loseTail(ctx context.Context, last wire.Seq, end uint64) error {
 // save writes the mark if it has changed.
 func (s *Store) save(clean bool) error {
 	m := s.mark
-	m.Shown, m.Clean = s.shown(), clean
+	m.Shown, m.Clean, m.Doubt = s.shown(), clean, s.doubt != ""
 	if m.equal(&s.mark) {
 		return nil
 	}

@@ -59,7 +59,7 @@ func TestBrokenConnectionsAreOpenedAgain(t *testing.T) {
 		}
 		for i := range 50 {
 			if i == 25 {
-				if err := sess.srv.DisconnectClientByID(pick(sess)); err != nil {
+				if err := sess.srv.server.DisconnectClientByID(pick(sess)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -100,7 +100,7 @@ func TestAServerThatRefusesIsOpenedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := sess.srv.DisableJetStream(); err != nil { // as it does itself when it may not write
+	if err := sess.srv.server.DisableJetStream(); err != nil { // as it does itself when it may not write
 		t.Fatal(err)
 	}
 	if _, err := s.Publish(t.Context(), "key", post("x")); !errors.Is(err, ErrUnavailable) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"testing"
 	"time"
@@ -37,9 +36,7 @@ func config(dir string) corelog.Config {
 
 func open(t testing.TB, cfg corelog.Config) *corelog.Store {
 	t.Helper()
-	if testing.Verbose() {
-		cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
-	}
+	cfg.Logger = logged(t)
 	s, err := corelog.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -125,12 +122,15 @@ func receive(t testing.TB, got <-chan corelog.Stored) corelog.Stored {
 	}
 }
 
+// limit is more than anything takes, for what would wait for ever.
+const limit = 30 * time.Second
+
 // eventually polls until ok, for 30 seconds.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.After(30 * time.Second); !ok(); {
+	for deadline := time.After(limit); !ok(); {
 		select {
 		case <-tick.C:
 		case <-deadline:

@@ -104,3 +104,19 @@ func (m *mux) oldest() (t time.Time) {
 	}
 	return t
 }
+
+// expire ends the calls that wait since before a time.
+func (m *mux) expire(before time.Time, err error) {
+	var old []call
+	m.mu.Lock()
+	for id, c := range m.calls {
+		if c.since().Before(before) {
+			old = append(old, c)
+			delete(m.calls, id)
+		}
+	}
+	m.mu.Unlock()
+	for _, c := range old {
+		c.fail(err)
+	}
+}

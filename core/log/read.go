@@ -104,8 +104,8 @@ func (s *Store) scan(ctx context.Context, ch wire.Channel, after wire.Seq, expec
 			}
 		}
 		last := records[len(records)-1]
-		if last.pending == 0 {
-			return nil
+		if last.pending == 0 && s.cfg.kind() == kindSingle {
+			return nil // else only errNotFound is the end
 		}
 		after, expect = last.seq, expect-len(records)
 	}
@@ -114,34 +114,67 @@ func (s *Store) scan(ctx context.Context, ch wire.Channel, after wire.Seq, expec
 // Floor is the position at and below which log p has nothing any more. It is
 // asked of the log anew: at least as high as it was for any read before. While
 // the log is unavailable, it is the last one known.
+//
+// Copies of a replicated log let go what is old each by itself, a moment apart.
+// So the floor is the higher one of the leader's and of the copy that reads here.
 func (s *Store) Floor(p wire.LogID) wire.Seq {
 	floor := &s.floors[s.index(p)]
-	if first, err := s.first(p); err == nil {
+	sess, err := s.session()
+	if err != nil {
+		return wire.Seq(floor.Load())
+	}
+	if first, _, err := sess.extent(context.Background(), p); err == nil {
 		raise(floor, uint64(max(first, 1)-1))
+	}
+	if sess.replicated() {
+		if near, err := sess.ask(context.Background(), streamName(p), getRequest{Seq: 1, Batch: 1, MaxBytes: 1}); err == nil {
+			raise(floor, uint64(near[0].seq-1))
+		}
 	}
 	return wire.Seq(floor.Load())
 }
 
-func (s *Store) first(p wire.LogID) (wire.Seq, error) {
+// Latest is the end of log p as all cores together know it, not only this one: at
+// least what anybody was acknowledged before the call. End is at least that
+// afterwards. It fails with ErrUnavailable. Of a single core's log it is 0: nobody
+// else writes it.
+func (s *Store) Latest(ctx context.Context, p wire.LogID) (wire.Seq, error) {
 	sess, err := s.session()
 	if err != nil {
 		return 0, err
 	}
-	m, err := sess.read.Request("$JS.API.STREAM.INFO."+streamName(p), nil, 2*time.Second)
+	if !sess.replicated() {
+		return 0, nil
+	}
+	_, last, err := sess.extent(ctx, p)
 	if err != nil {
-		return 0, unavailable(err)
+		return 0, err
+	}
+	s.advance(p, last)
+	return last, nil
+}
+
+// infoLimit is how long the leader of a log may take to say how it is.
+const infoLimit = 2 * time.Second
+
+// extent is the position of the leader's first record, and of its last.
+func (sess *session) extent(ctx context.Context, p wire.LogID) (first, last wire.Seq, err error) {
+	m, err := sess.request(ctx, "$JS.API.STREAM.INFO."+streamName(p), nil, infoLimit)
+	if err != nil {
+		return 0, 0, err
 	}
 	var info struct {
 		Error *jetstream.APIError `json:"error"`
 		State struct {
 			First wire.Seq `json:"first_seq"`
+			Last  wire.Seq `json:"last_seq"`
 		} `json:"state"`
 	}
 	if err := json.Unmarshal(m.Data, &info); err != nil {
-		return 0, unavailable(err)
+		return 0, 0, unavailable(err)
 	}
 	if info.Error != nil {
-		return 0, unavailable(info.Error)
+		return 0, 0, unavailable(info.Error)
 	}
-	return info.State.First, nil
+	return info.State.First, info.State.Last, nil
 }

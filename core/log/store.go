@@ -28,7 +28,12 @@ type Store struct {
 
 	stop context.CancelFunc // ends the keeper
 	kept chan struct{}      // closed by the keeper
-	mark mark               // what epoch.json says; the keeper's, before and after it Open's and Close's
+
+	// The keeper's, before and after it Open's and Close's.
+	mark  mark     // what epoch.json says
+	peers *members // of a cluster
+	doubt string   // this copy may lack a tail: see shared.go; "" = it is whole
+	risky bool     // the server was started in doubt
 
 	mu      sync.Mutex
 	epoch   string
@@ -42,10 +47,11 @@ type Store struct {
 // refuses more than 128 MiB per stream.
 const flightBudget = 64 << 20
 
-// Open opens the logs in cfg.Dir, or makes them, for this process alone. It
-// fails with ErrLocked, ErrFolder, or what else is wrong with cfg or the logs.
-// ctx matters while it opens only, and does not interrupt the recovery after a
-// crash, which reads all of a large store.
+// Open opens the logs of cfg, or makes them; cfg.Dir is for this process alone.
+// It fails with ErrLocked, ErrFolder, ErrSettings, or what else is wrong with cfg
+// or the logs. ctx matters while it opens only, and does not interrupt the
+// recovery after a crash, which reads all of a large store. A core of a cluster
+// waits in it for the others, until ctx ends.
 func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -59,27 +65,27 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 			_ = lock.Close() // the error at hand says more
 		}
 	}()
-	was, err := readMark(cfg.Dir)
+	was, peers, err := readFolder(&cfg)
 	if err != nil {
 		return nil, err
 	}
-	if was.Epoch != "" {
-		if cfg.Logs != 0 && cfg.Logs != was.Logs {
-			return nil, fmt.Errorf("%s has %d frame logs, and %d are asked for: their number is fixed for good: use %d, or another --data", cfg.Dir, was.Logs, cfg.Logs, was.Logs)
-		}
-		cfg.Logs = was.Logs
-	}
-	cfg.Logs = or(cfg.Logs, defaultLogs)
 	s := &Store{
 		cfg: cfg, log: cfg.Logger, lock: lock, budget: semaphore.NewWeighted(flightBudget), reads: semaphore.NewWeighted(readers),
-		ends: make([]atomic.Uint64, cfg.Logs+1), floors: make([]atomic.Uint64, cfg.Logs+1),
-		kept: make(chan struct{}), changed: make(chan struct{}),
+		kept: make(chan struct{}), changed: make(chan struct{}), peers: peers,
 	}
-	sess, lasts, err := openSession(ctx, &s.cfg)
+	if cfg.kind() == kindCluster {
+		if was.Epoch == "" || was.Doubt || was.powerLost(cfg.BootID()) {
+			s.doubt = newEpoch()
+		}
+		if s.peers, s.risky, err = s.gather(ctx, peers, s.doubt); err != nil {
+			return nil, err
+		}
+	}
+	sess, err := openSession(&s.cfg, s.peers)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.begin(was, lasts); err != nil {
+	if err := s.begin(ctx, sess, &was); err != nil {
 		sess.close()
 		return nil, err
 	}
@@ -90,22 +96,79 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	return s, nil
 }
 
-// begin decides on the epoch and marks the folder as open.
-func (s *Store) begin(was mark, lasts []wire.Seq) error {
-	for i, last := range lasts {
-		s.ends[i].Store(uint64(last))
+// readFolder says what cfg.Dir has, if it fits cfg, whose Logs it sets. Moving a
+// store into a cluster would delete its streams (nats-server#5467), so a folder
+// is of one kind for good.
+func readFolder(cfg *Config) (was mark, peers *members, err error) {
+	if was, err = readMark(cfg.Dir); err != nil {
+		return was, nil, err
 	}
-	shown := s.shown()
+	if peers, err = readMembers(cfg.Dir); err != nil {
+		return was, nil, err
+	}
+	has := was.Kind
+	switch {
+	case peers != nil:
+		has = kindCluster
+	case was.Epoch != "":
+		has = or(has, kindSingle)
+	}
+	if has != "" && has != cfg.kind() {
+		return was, nil, fmt.Errorf("%w: %s has logs that were made %s, and %s is asked for: keep the old settings, or choose another --data and restore a backup into it",
+			ErrSettings, cfg.Dir, has.flags(), cfg.kind().flags())
+	}
+	if was.Epoch != "" {
+		if cfg.Logs != 0 && cfg.Logs != was.Logs {
+			return was, nil, fmt.Errorf("%s has %d frame logs, and %d are asked for: their number is fixed for good: use %d, or another --data", cfg.Dir, was.Logs, cfg.Logs, was.Logs)
+		}
+		cfg.Logs = was.Logs
+	}
+	return was, peers, nil
+}
+
+// flags are the settings that make a folder of this kind.
+func (k kind) flags() string {
+	switch k {
+	case kindCluster:
+		return "with --log embedded --replicas 3"
+	case kindExternal:
+		return "with --log nats://…"
+	default:
+		return "with --log embedded --replicas 1"
+	}
+}
+
+// begin opens the logs, decides on the epoch and marks the folder as open.
+func (s *Store) begin(ctx context.Context, sess *session, was *mark) error {
 	boot := s.cfg.BootID()
-	epoch := was.Epoch
-	if why := was.stale(boot, shown); why != "" {
-		epoch = newEpoch()
-		if was.Epoch != "" {
-			s.log.Warn("the logs have a new epoch: all clients start afresh", "epoch", epoch, "cause", why)
+	var now settled
+	if kind := s.cfg.kind(); kind == kindSingle {
+		s.cfg.Logs = or(s.cfg.Logs, defaultLogs)
+		lasts, _, err := sess.makeLogs(ctx, &s.cfg)
+		if err != nil {
+			return err
+		}
+		now = settled{epoch: sharedEpoch{Epoch: was.Epoch}, lasts: lasts, why: was.stale(boot, named(lasts))}
+		if now.why != "" {
+			now.epoch.Epoch = newEpoch()
+		}
+	} else {
+		var err error
+		if now, err = s.settle(ctx, sess, was); err != nil {
+			return err
 		}
 	}
-	s.epoch = epoch
-	s.mark = mark{Epoch: epoch, BootID: boot, Logs: s.cfg.Logs, Sync: s.cfg.Sync, Shown: shown}
+	s.ends, s.floors = make([]atomic.Uint64, s.cfg.Logs+1), make([]atomic.Uint64, s.cfg.Logs+1)
+	for i, last := range now.lasts {
+		s.ends[i].Store(uint64(last))
+	}
+	if was.Epoch != "" && was.Epoch != now.epoch.Epoch {
+		s.log.Warn("the logs have a new epoch: all clients start afresh", "epoch", now.epoch.Epoch, "cause", or(now.why, now.epoch.Cause))
+	}
+	s.epoch = now.epoch.Epoch
+	s.mark = mark{
+		Kind: s.cfg.kind(), Epoch: s.epoch, BootID: boot, Logs: s.cfg.Logs, Sync: s.cfg.Sync, Doubt: s.doubt != "", Shown: s.shown(),
+	}
 	return writeMark(s.cfg.Dir, &s.mark)
 }
 
@@ -167,15 +230,11 @@ func raise(a *atomic.Uint64, to uint64) {
 
 // shown is the ends by name, as the mark keeps them.
 func (s *Store) shown() map[string]wire.Seq {
-	m := make(map[string]wire.Seq, len(s.ends))
+	lasts := make([]wire.Seq, len(s.ends))
 	for i := range s.ends {
-		p := wire.LogID(i)
-		if i == s.cfg.Logs {
-			p = wire.StateLog
-		}
-		m[logName(p)] = wire.Seq(s.ends[i].Load())
+		lasts[i] = wire.Seq(s.ends[i].Load())
 	}
-	return m
+	return named(lasts)
 }
 
 // session is the current one, or why there is none.

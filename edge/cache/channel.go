@@ -1,7 +1,9 @@
 package cache
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"sort"
 	"sync/atomic"
 
@@ -23,8 +25,22 @@ type Channel struct {
 
 // held is what few channels have at a time.
 type held struct {
-	frames []*Frame // ascending
+	frames []*Frame // ascending: those in back, then those above the floor
+	back   span
 	lost   wire.Seq // everything in (.., lost] that is not held is gone at the core, too
+}
+
+// span is a part of a channel below its floor that is held whole: (floor, upto].
+// The zero span is none. A reader whose backlog is larger than the cache is
+// served from there: it grows at its upper end, as it is read, until it meets
+// the floor, and loses its lower end meanwhile.
+type span struct{ floor, upto wire.Seq }
+
+func (s span) has(after wire.Seq) bool { return s.floor <= after && after < s.upto }
+
+// touches reports whether both, taken together, are one.
+func (s span) touches(o span) bool {
+	return s != span{} && o.floor <= s.upto && s.floor <= o.upto
 }
 
 // notLive is the floor of a channel without a range. Positions are below 2^63.
@@ -55,39 +71,26 @@ func (c *Channel) frames() []*Frame {
 	return c.held.frames
 }
 
-func (c *Channel) lost() wire.Seq {
+// heldLocked is what the channel holds, to be looked at.
+func (c *Channel) heldLocked() held {
 	if c.held == nil {
-		return 0
+		return held{}
 	}
-	return c.held.lost
+	return *c.held
 }
 
-func (c *Channel) setFramesLocked(frames []*Frame) {
-	if len(frames) == 0 {
-		frames = nil // not the array, either
+// holdLocked sets it; who holds nothing has no memory for it.
+func (c *Channel) holdLocked(h held) {
+	if len(h.frames) == 0 {
+		h.frames = nil // not the array, either
 	}
 	switch {
-	case c.held != nil:
-		c.held.frames = frames
-	case frames != nil:
-		c.held = &held{frames: frames}
-	}
-	c.shrinkLocked()
-}
-
-func (c *Channel) setLostLocked(seq wire.Seq) {
-	switch {
-	case c.held != nil:
-		c.held.lost = seq
-	case seq != 0:
-		c.held = &held{lost: seq}
-	}
-	c.shrinkLocked()
-}
-
-func (c *Channel) shrinkLocked() {
-	if c.held != nil && c.held.frames == nil && c.held.lost == 0 {
+	case h.frames == nil && h.back == span{} && h.lost == 0:
 		c.held = nil
+	case c.held == nil:
+		c.held = &h
+	default:
+		*c.held = h
 	}
 }
 
@@ -106,38 +109,57 @@ type Answer uint8
 // The answers.
 const (
 	Complete Answer = iota // everything asked for that exists
-	Partial                // the oldest part of it; the rest is there too
+	Partial                // the oldest part of it; ask again for the rest
 	Missing                // a fill is needed
-	Gone                   // a part is gone: Read says up to where
+	Gone                   // a part is gone
 )
 
 // Read appends to dst the channel's frames in (after, upto], oldest first, as
-// long as their bytes stay within limit; at least one. With Gone, frames up to
-// lost are gone, and the rest can be read after that.
-func (c *Channel) Read(dst []*Frame, after, upto wire.Seq, limit int) (_ []*Frame, a Answer, lost wire.Seq) {
+// long as their bytes stay within limit; at least one. at is how far that came:
+// everything in (after, at] was appended or, with Gone, is gone.
+func (c *Channel) Read(dst []*Frame, after, upto wire.Seq, limit int) (_ []*Frame, a Answer, at wire.Seq) {
 	l := c.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	floor, live := c.Floor()
+	h := c.heldLocked()
+	a, at = Complete, upto
 	switch {
 	case !live:
-		return dst, Missing, 0
-	case after < floor && c.lost() >= floor:
-		return dst, Gone, floor
-	case after < floor:
-		return dst, Missing, 0
-	}
-	frames := c.frames()
-	i := sort.Search(len(frames), func(i int) bool { return frames[i].Seq > after })
-	for n := 0; i < len(frames) && frames[i].Seq <= upto; i++ {
-		if n > 0 && limit <= 0 {
-			return dst, Partial, 0
+		return dst, Missing, after
+	case after >= floor:
+	case h.back.has(after):
+		if h.back.upto < upto {
+			a, at = Partial, h.back.upto
 		}
-		dst = append(dst, frames[i])
-		limit -= len(frames[i].Bytes)
+	case h.lost >= floor:
+		return dst, Gone, floor
+	case after < h.lost:
+		return dst, Gone, h.lost
+	default:
+		return dst, Missing, after
+	}
+	i := sort.Search(len(h.frames), func(i int) bool { return h.frames[i].Seq > after })
+	for n := 0; i < len(h.frames) && h.frames[i].Seq <= at; i++ {
+		if n > 0 && limit <= 0 {
+			return dst, Partial, h.frames[i-1].Seq
+		}
+		dst = append(dst, h.frames[i])
+		limit -= len(h.frames[i].Bytes)
 		n++
 	}
-	return dst, Complete, 0
+	return dst, a, at
+}
+
+// Lacks reports whether a reader after a position has to wait for a fill, and
+// how far that should reach. A channel whose interest isn't live yet lacks
+// nothing: its marker will tell more.
+func (c *Channel) Lacks(after wire.Seq) (upto wire.Seq, lacks bool) {
+	c.log.mu.Lock()
+	defer c.log.mu.Unlock()
+	floor, live := c.Floor()
+	h := c.heldLocked()
+	return floor, live && after < floor && after >= h.lost && !h.back.has(after)
 }
 
 // SetLive starts the channel's range: every frame after floor is held or will
@@ -154,50 +176,100 @@ func (c *Channel) SetLive(floor wire.Seq) {
 	}
 }
 
-// Fill adds older frames: all of (f.Floor, f.Upto]. It is ignored unless it
-// reaches the range that is held and extends it: a fill can't overtake. What
-// was filled is dropped last of its log, so that it can be read.
-func (c *Channel) Fill(f *wire.Fill) error {
+// Fill adds older frames: all of (f.Floor, f.Upto]. Those that reach the range
+// that is held extend it; others make, or extend, the part before it that is
+// read by who is far behind. A fill can't overtake: what lies above the floor is
+// left out. What was filled is dropped last of its log, so that it can be read.
+func (c *Channel) Fill(f *wire.Fill) (Filled, error) {
 	frames := make([]*Frame, 0, len(f.Frames))
 	for _, b := range f.Frames {
 		fr, err := ParseFrame(b)
 		if err != nil {
-			return err
+			return Filled{}, err
 		}
 		frames = append(frames, fr)
 	}
-	c.fill(f, frames)
+	done := c.fill(f, frames)
 	c.log.cache.evict()
-	return nil
+	return done, nil
 }
 
-func (c *Channel) fill(f *wire.Fill, frames []*Frame) {
+// Filled says what came of a fill.
+type Filled struct {
+	Moved     bool // the channel has something that it had not
+	Displaced bool // it lost what another reader had asked for
+}
+
+func (c *Channel) fill(f *wire.Fill, frames []*Frame) (done Filled) {
 	l := c.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c.setLostLocked(max(c.lost(), f.Gone))
 	floor, live := c.Floor()
-	if !live || f.Upto < floor || f.Floor >= floor {
-		return
+	if !live {
+		return done
 	}
-	n := sort.Search(len(frames), func(i int) bool { return frames[i].Seq > floor })
-	frames = frames[:n:n]
-	for _, fr := range frames {
-		l.holdLocked(c, fr)
+	h := c.heldLocked()
+	if f.Gone > h.lost {
+		h.lost, done.Moved = f.Gone, true
 	}
-	c.setFramesLocked(append(frames, c.frames()...))
-	c.floor.Store(uint64(f.Floor))
+	if got := (span{f.Floor, min(f.Upto, floor)}); got.floor < got.upto {
+		was := h.back
+		h = c.takeLocked(h, got, frames)
+		done.Moved = done.Moved || !was.has(got.floor) || got.upto > was.upto
+		done.Displaced = was != span{} && h.back != span{} && (was.upto < got.floor || was.floor > got.upto)
+	}
+	c.holdLocked(h)
+	return done
 }
 
-// dropLocked forgets the frames up to seq and raises the floor to it.
-func (c *Channel) dropLocked(seq wire.Seq) {
-	frames := c.frames()
+// takeLocked adds frames, which are all in got, to h. got lies below the floor.
+func (c *Channel) takeLocked(h held, got span, frames []*Frame) held {
+	touches := h.back.touches(got)
+	fresh := slices.DeleteFunc(frames, func(f *Frame) bool {
+		return f.Seq <= got.floor || f.Seq > got.upto || touches && f.Seq > h.back.floor && f.Seq <= h.back.upto
+	})
+	floor := wire.Seq(c.floor.Load())
+	if touches {
+		got = span{min(got.floor, h.back.floor), max(got.upto, h.back.upto)}
+	}
+	switch {
+	case got.upto == floor:
+		c.floor.Store(uint64(got.floor))
+		if touches {
+			h.back = span{}
+		}
+	case touches:
+		h.back = got
+	default: // another reader's part makes room: it asks again
+		h = c.dropUpToLocked(h, h.back.upto)
+		h.back = got
+	}
+	for _, f := range fresh {
+		c.log.holdLocked(c, f, true)
+	}
+	h.frames = append(fresh, h.frames...)
+	slices.SortFunc(h.frames, func(a, b *Frame) int { return cmp.Compare(a.Seq, b.Seq) })
+	return h
+}
+
+// dropUpToLocked takes the frames up to seq out of h, and what it says of them.
+func (c *Channel) dropUpToLocked(h held, seq wire.Seq) held {
 	n := 0
-	for n < len(frames) && frames[n].Seq <= seq {
-		c.log.releaseLocked(frames[n])
+	for n < len(h.frames) && h.frames[n].Seq <= seq {
+		c.log.releaseLocked(h.frames[n])
 		n++
 	}
-	clear(frames[:n])
-	c.setFramesLocked(frames[n:])
+	clear(h.frames[:n])
+	h.frames = h.frames[n:]
+	if h.back.floor = max(h.back.floor, seq); h.back.floor >= h.back.upto {
+		h.back = span{}
+	}
+	return h
+}
+
+// dropLocked forgets the frames up to seq, and raises the floor to it if that is
+// lower.
+func (c *Channel) dropLocked(seq wire.Seq) {
+	c.holdLocked(c.dropUpToLocked(c.heldLocked(), seq))
 	c.floor.Store(max(c.floor.Load(), uint64(seq)))
 }

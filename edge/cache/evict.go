@@ -1,12 +1,19 @@
 package cache
 
-// holdLocked counts a frame in.
-func (l *Log) holdLocked(ch *Channel, f *Frame) {
+import "slices"
+
+// holdLocked counts a frame in. filled says that a fill brought it.
+func (l *Log) holdLocked(ch *Channel, f *Frame, filled bool) {
 	n := int64(f.size())
 	l.bytes.Add(n)
 	l.cache.bytes.Add(n)
 	l.frames++
-	l.held = append(l.held, entry{ch, f.Seq})
+	e := entry{ch: ch, seq: f.Seq}
+	if filled {
+		l.filled += n
+		e.round, e.filled = l.cache.round.Load(), uint32(l.filled>>10)
+	}
+	l.held = append(l.held, e)
 }
 
 // releaseLocked counts a frame out. Its entry stays behind, stale.
@@ -39,17 +46,39 @@ func (l *Log) compactLocked() {
 	l.held, l.head = kept, 0
 }
 
+// minFresh is the least that is kept of a log's fills, in bytes.
+const minFresh = 1 << 20
+
+// NextFills is to be called every second. What was filled since the last call but
+// one is kept, as far as it is the latest of its log's share of the cache, or of
+// minFresh: a reader needs all its channels in a log at once, and what went before
+// the others came would be filled again, for ever. The cache may be over its
+// budget by that, and by what comes to these channels meanwhile.
+func (c *Cache) NextFills() { c.round.Add(1) }
+
+// fresh reports whether e is kept for now.
+func (l *Log) fresh(e entry, round uint32) bool {
+	return e.round != 0 && round-e.round <= 1 && uint32(l.filled>>10)-e.filled <= uint32(max(l.cache.share, minFresh)>>10)
+}
+
+// maxLooks bounds the entries that one call looks at: where most are fresh, the
+// next call goes on.
+const maxLooks = 4096
+
 // evictLocked drops this log's oldest frames while the whole cache is over its
 // budget and the log over its share.
 func (l *Log) evictLocked() {
 	c := l.cache
-	looks := len(l.held) - l.head // at most one at each entry
+	round := c.round.Load()
+	looks := min(len(l.held)-l.head, maxLooks) // at most one at each entry
 	for ; looks > 0 && c.bytes.Load() > c.budget && l.bytes.Load() > c.share; looks-- {
 		e := l.held[l.head]
 		l.held[l.head] = entry{}
 		l.head++
 		switch {
 		case e.stale():
+		case l.fresh(e, round):
+			l.held = append(l.held, e)
 		case e.ch.frames()[0].Seq < e.seq:
 			// Older frames came after this one, by a fill: somebody reads them. To
 			// drop this one would drop them, too, so its turn comes after theirs.
@@ -70,19 +99,23 @@ func (l *Log) evictLocked() {
 // others: else what is filled there could go before it is read, and be filled
 // again, for ever. It takes the logs' locks, one at a time.
 func (c *Cache) evict() {
+	var tried []*Log // in vain
 	for c.bytes.Load() > c.budget {
 		var worst *Log
 		most := c.share
 		for _, l := range c.logs {
-			if n := l.bytes.Load(); n > most {
+			if n := l.bytes.Load(); n > most && !slices.Contains(tried, l) {
 				worst, most = l, n
 			}
 		}
 		if worst == nil {
-			return // another goroutine is at it
+			return // another goroutine is at it, or it was filled a moment ago
 		}
 		worst.mu.Lock()
 		worst.evictLocked()
+		if worst.bytes.Load() == most {
+			tried = append(tried, worst)
+		}
 		worst.mu.Unlock()
 	}
 }

@@ -32,7 +32,7 @@ func TestBusyLogLeavesAQuietOneItsShare(t *testing.T) {
 	for seq := range wire.Seq(5) {
 		frames = append(frames, frameOf(t, ch.Name, 0, seq+1, seq, 100))
 	}
-	if err := ch.Fill(fillOf(0, 5, 0, frames...)); err != nil {
+	if _, err := ch.Fill(fillOf(0, 5, 0, frames...)); err != nil {
 		t.Fatal(err)
 	}
 	if got, a, _ := ch.Read(nil, 0, 5, 1<<20); a != Complete || len(got) != 5 {
@@ -61,7 +61,7 @@ func TestFillIsDroppedLastOfItsLog(t *testing.T) {
 	line(t, ch, 100, 11)
 	crowd(t, c, 0, 19_500)
 	fill := fillOf(8, 10, 0, frameOf(t, ch.Name, 0, 9, 0, 100))
-	if err := ch.Fill(fill); err != nil {
+	if _, err := ch.Fill(fill); err != nil {
 		t.Fatal(err)
 	}
 	last := c.Log(0).Pos()
@@ -85,9 +85,15 @@ func TestChannelLargerThanTheBudget(t *testing.T) {
 	for seq := range wire.Seq(20) {
 		frames = append(frames, frameOf(t, ch.Name, 0, seq+1, seq, 100))
 	}
-	if err := ch.Fill(fillOf(0, 20, 0, frames...)); err != nil {
+	if _, err := ch.Fill(fillOf(0, 20, 0, frames...)); err != nil {
 		t.Fatal(err)
 	}
+	if got, a, _ := ch.Read(nil, 0, 20, 1<<20); a != Complete || len(got) != 20 {
+		t.Errorf("just filled: answer %d, %v", a, seqs(got))
+	}
+	c.NextFills()
+	c.NextFills()
+	c.Log(0).Append(nil, 20)
 	floor, _ := ch.Floor()
 	got, a, _ := ch.Read(nil, floor, 20, 1<<20)
 	if floor == 0 || c.Bytes() > 2000 || a != Complete || len(got) != int(20-floor) || len(got) == 0 {

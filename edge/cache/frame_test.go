@@ -158,7 +158,7 @@ func TestShardsThatAskAtOnce(t *testing.T) {
 func TestSizeCoversWhatIsHeld(t *testing.T) {
 	for _, text := range []int{10, 200, 1000, 8000} {
 		f := frameOf(t, "room:a", 0, 1, 0, text)
-		const place = 16 + 8 // in Log.held and Channel.frames
+		const place = 24 + 8 // in Log.held and Channel.frames
 		held := int(unsafe.Sizeof(*f)) + place + len(f.Bytes)
 		for _, form := range []Form{FormOf(wire.Msgpack, false), FormOf(wire.Msgpack, true)} {
 			if p := f.PacketIn(form, false); form.Deflates() == (len(p) < len(f.Bytes)) {

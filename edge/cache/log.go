@@ -19,6 +19,7 @@ type Log struct {
 	held     []entry // frames in the order in which they came; held[head:]
 	head     int
 	frames   int        // frames held
+	filled   int64      // bytes that fills have brought, ever
 	young    []*Channel // their floor may lie beyond pos, until the next Append
 
 	bytes atomic.Int64 // of the frames held; written under mu
@@ -28,6 +29,8 @@ type Log struct {
 type entry struct {
 	ch  *Channel
 	seq wire.Seq
+	// Of frames that a fill brought, see NextFills; round is 0 for others.
+	round, filled uint32 // the round, and the log's fills until then in KiB
 }
 
 // Cache is an edge's frames, by log.
@@ -35,12 +38,14 @@ type Cache struct {
 	budget int64
 	share  int64 // of the budget that each log may count on, whatever others hold
 	bytes  atomic.Int64
+	round  atomic.Uint32 // of fills, see NextFills; never 0
 	logs   []*Log
 }
 
 // New is an empty cache of logs frame logs that holds some budget bytes.
 func New(logs int, budget int64) *Cache {
 	c := &Cache{budget: budget, share: budget / int64(logs), logs: make([]*Log, logs)}
+	c.round.Store(1)
 	for p := range c.logs {
 		c.logs[p] = &Log{p: wire.LogID(p), cache: c, channels: newNames()}
 	}
@@ -49,6 +54,9 @@ func New(logs int, budget int64) *Cache {
 
 // Log is log p.
 func (c *Cache) Log(p wire.LogID) *Log { return c.logs[p] }
+
+// Share is what each log may hold whatever the others do, in bytes.
+func (c *Cache) Share() int64 { return c.share }
 
 // Logs is the number of frame logs.
 func (c *Cache) Logs() int { return len(c.logs) }
@@ -94,8 +102,10 @@ func (l *Log) append(frames []*Frame, upto wire.Seq) []*Frame {
 			f.Hole = true
 			ch.dropLocked(f.Prev)
 		}
-		ch.setFramesLocked(append(ch.frames(), f))
-		l.holdLocked(ch, f)
+		h := ch.heldLocked()
+		h.frames = append(h.frames, f)
+		ch.holdLocked(h)
+		l.holdLocked(ch, f, false)
 		l.pos = f.Seq
 		out = append(out, f)
 	}
@@ -112,24 +122,33 @@ func (l *Log) append(frames []*Frame, upto wire.Seq) []*Frame {
 
 // lastLocked is the position of the channel's last frame held, or its floor.
 func (c *Channel) lastLocked() wire.Seq {
+	floor := wire.Seq(c.floor.Load())
 	if frames := c.frames(); len(frames) > 0 {
-		return frames[len(frames)-1].Seq
+		return max(frames[len(frames)-1].Seq, floor)
 	}
-	return wire.Seq(c.floor.Load())
+	return floor
 }
 
-// Gap says that what was not received up to floor is gone at the source: every
-// channel's range starts anew there.
-func (l *Log) Gap(floor wire.Seq) {
+// Gap says that up to floor nothing more comes by the link: it is gone at the
+// source. Of the channels, those lost may have lost frames; all others have
+// everything. What is held of the lost begins anew there, and who reads them from
+// below asks for a fill, which tells exactly.
+func (l *Log) Gap(floor wire.Seq, lost []wire.Key) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if floor <= l.pos {
+		return // of the past
+	}
+	keys := make(map[wire.Key]struct{}, len(lost))
+	for _, k := range lost {
+		keys[k] = struct{}{}
+	}
 	for ch := range l.channels.all() {
-		if ch.isLive() && floor > l.pos {
+		if _, gone := keys[wire.FramesKey(ch.Name)]; gone && ch.isLive() {
 			ch.dropLocked(floor)
-			ch.setLostLocked(max(ch.lost(), floor))
 		}
 	}
-	l.pos = max(l.pos, floor)
+	l.pos = floor
 }
 
 // Start sets the position of a log that is followed anew, such as in another

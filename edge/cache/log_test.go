@@ -60,7 +60,7 @@ func TestFloorBeyondTheMarkerMeansTheMarker(t *testing.T) {
 	if diff := cmp.Diff([]wire.Seq{11, 12}, seqs(got)); a != Complete || diff != "" {
 		t.Errorf("answer %d\n%s", a, diff)
 	}
-	if err := ch.Fill(fillOf(0, 10, 0, frameOf(t, ch.Name, 0, 4, 0, 1))); err != nil {
+	if _, err := ch.Fill(fillOf(0, 10, 0, frameOf(t, ch.Name, 0, 4, 0, 1))); err != nil {
 		t.Fatal(err)
 	}
 	got, a, _ = ch.Read(nil, 0, 12, 1<<20)
@@ -87,7 +87,7 @@ func TestHoleRaisesTheFloorAndAFillMendsIt(t *testing.T) {
 	if got, a, _ := ch.Read(nil, 5, 8, 1<<20); a != Complete || len(got) != 1 {
 		t.Fatalf("above the hole: %d, %v", a, seqs(got))
 	}
-	if err := ch.Fill(fillOf(2, 5, 0, lost)); err != nil {
+	if _, err := ch.Fill(fillOf(2, 5, 0, lost)); err != nil {
 		t.Fatal(err)
 	}
 	got, a, _ := ch.Read(nil, 2, 8, 1<<20)
@@ -96,17 +96,17 @@ func TestHoleRaisesTheFloorAndAFillMendsIt(t *testing.T) {
 	}
 }
 
-// A fill that doesn't reach the range, or has nothing below it, changes nothing.
+// A fill that doesn't reach the range, or has nothing below it, leaves it alone.
 func TestFillCannotOvertake(t *testing.T) {
 	c := New(1, 1<<20)
 	ch, _ := c.Acquire("room:a")
 	ch.SetLive(10)
 	line(t, ch, 1, 11)
 	for _, f := range []*wire.Fill{
-		fillOf(5, 9, 0, frameOf(t, ch.Name, 0, 6, 0, 1)),    // 10 may be missing
+		fillOf(5, 8, 0, frameOf(t, ch.Name, 0, 6, 0, 1)),    // 9 and 10 may be missing
 		fillOf(10, 12, 0, frameOf(t, ch.Name, 0, 12, 0, 1)), // nothing below
 	} {
-		if err := ch.Fill(f); err != nil {
+		if _, err := ch.Fill(f); err != nil {
 			t.Fatal(err)
 		}
 		got, a, _ := ch.Read(nil, 10, 20, 1<<20)
@@ -115,27 +115,38 @@ func TestFillCannotOvertake(t *testing.T) {
 		}
 	}
 	// One that overlaps is cut to what is new.
-	if err := ch.Fill(fillOf(8, 11, 0, frameOf(t, ch.Name, 0, 9, 0, 1), frameOf(t, ch.Name, 0, 11, 9, 1))); err != nil {
+	if _, err := ch.Fill(fillOf(8, 11, 0, frameOf(t, ch.Name, 0, 9, 0, 1), frameOf(t, ch.Name, 0, 11, 9, 1))); err != nil {
 		t.Fatal(err)
 	}
 	got, _, _ := ch.Read(nil, 8, 20, 1<<20)
 	if diff := cmp.Diff([]wire.Seq{9, 11}, seqs(got)); diff != "" {
 		t.Error(diff)
 	}
-	if err := ch.Fill(&wire.Fill{Floor: 0, Upto: 8, Frames: []wire.Data{{0xc0}}}); err == nil {
+	if _, err := ch.Fill(&wire.Fill{Floor: 0, Upto: 8, Frames: []wire.Data{{0xc0}}}); err == nil {
 		t.Error("a fill of no frames is taken")
 	}
 }
 
 // What the source lost is gone, and said so; what comes after it is whole.
-func TestGapIsGone(t *testing.T) {
+func TestGap(t *testing.T) {
 	c := New(1, 1<<20)
 	ch, _ := c.Acquire("room:a")
 	ch.SetLive(0)
 	line(t, ch, 1, 1, 2)
-	c.Log(0).Gap(9)
+	quiet, _ := c.Acquire("room:quiet")
+	quiet.SetLive(1)
+	c.Log(0).Gap(9, []wire.Key{wire.FramesKey(ch.Name)})
 	if pos := c.Log(0).Pos(); pos != 9 {
 		t.Errorf("the log stands at %d", pos)
+	}
+	if _, a, _ := ch.Read(nil, 2, 9, 1); a != Missing {
+		t.Errorf("answer %d", a)
+	}
+	if got, a, _ := quiet.Read(nil, 1, 9, 1); a != Complete || len(got) != 0 {
+		t.Errorf("who lost nothing: answer %d, %v", a, seqs(got))
+	}
+	if _, err := ch.Fill(fillOf(9, 9, 9)); err != nil {
+		t.Fatal(err)
 	}
 	if _, a, lost := ch.Read(nil, 2, 9, 1); a != Gone || lost != 9 {
 		t.Errorf("answer %d up to %d", a, lost)
@@ -144,7 +155,7 @@ func TestGapIsGone(t *testing.T) {
 	if got, a, _ := ch.Read(nil, 9, 10, 1); a != Complete || len(got) != 1 {
 		t.Errorf("answer %d, %v", a, seqs(got))
 	}
-	c.Log(0).Gap(3) // of the past: nothing was lost
+	c.Log(0).Gap(3, []wire.Key{wire.FramesKey(ch.Name)}) // of the past: nothing was lost
 	if got, a, _ := ch.Read(nil, 9, 10, 1); a != Complete || len(got) != 1 {
 		t.Errorf("after an old gap: answer %d, %v", a, seqs(got))
 	}
@@ -156,7 +167,7 @@ func TestFillTellsWhatIsGone(t *testing.T) {
 	ch, _ := c.Acquire("room:a")
 	ch.SetLive(10)
 	line(t, ch, 1, 11)
-	if err := ch.Fill(fillOf(6, 10, 6, frameOf(t, ch.Name, 0, 8, 6, 1))); err != nil {
+	if _, err := ch.Fill(fillOf(6, 10, 6, frameOf(t, ch.Name, 0, 8, 6, 1))); err != nil {
 		t.Fatal(err)
 	}
 	if _, a, lost := ch.Read(nil, 2, 11, 1<<20); a != Gone || lost != 6 {
@@ -199,11 +210,56 @@ func TestEvictedIsMissing(t *testing.T) {
 	if floor == 0 || floor == 6 || c.Bytes() > 2000 {
 		t.Fatalf("floor %d, %d bytes", floor, c.Bytes())
 	}
-	if err := ch.Fill(fillOf(0, 0, 1)); err != nil { // tells of a loss below the floor only
+	if _, err := ch.Fill(fillOf(0, 0, 1)); err != nil { // tells of a loss below the floor only
 		t.Fatal(err)
 	}
-	if _, a, _ := ch.Read(nil, 0, 6, 1); a != Missing {
+	if _, a, at := ch.Read(nil, 0, 6, 1); a != Gone || at != 1 {
+		t.Errorf("answer %d at %d", a, at)
+	}
+	if _, a, _ := ch.Read(nil, 1, 6, 1); a != Missing {
 		t.Errorf("answer %d", a)
+	}
+}
+
+// A reader whose backlog is larger than the whole cache gets it in order, piece
+// by piece: the oldest first, and what it has read makes room.
+func TestABacklogLargerThanTheCache(t *testing.T) {
+	const last = 200
+	c := New(1, 4000)
+	ch, _ := c.Acquire("room:a")
+	ch.SetLive(last)
+	c.Log(0).Append(nil, last)
+	var all []*Frame
+	for seq := range wire.Seq(last) {
+		all = append(all, frameOf(t, ch.Name, 0, seq+1, seq, 100))
+	}
+	var got []wire.Seq
+	fills := 0
+	for at := wire.Seq(0); at < last; {
+		if upto, lacks := ch.Lacks(at); lacks {
+			if fills++; fills > last {
+				t.Fatalf("no end of fills at %d", at)
+			}
+			c.NextFills()
+			c.NextFills()
+			end := min(at+3, upto)
+			if done, err := ch.Fill(fillOf(at, end, 0, all[at:end]...)); err != nil || done != (Filled{Moved: true}) {
+				t.Fatalf("fill after %d: %+v, %v", at, done, err)
+			}
+			continue
+		}
+		frames, a, upto := ch.Read(nil, at, last, 1<<20)
+		if a != Partial && upto != last || upto <= at {
+			t.Fatalf("after %d: answer %d up to %d", at, a, upto)
+		}
+		got = append(got, seqs(frames)...)
+		at = upto
+		if c.Bytes() > 4000+3*int64(all[0].size()) {
+			t.Fatalf("%d bytes are held", c.Bytes())
+		}
+	}
+	if diff := cmp.Diff(seqs(all), got); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -227,7 +283,7 @@ func TestConcurrentUse(t *testing.T) {
 					log.Append(nil, log.Pos())
 					floor, _ := ch.Floor()
 					if floor > 0 {
-						_ = ch.Fill(fillOf(floor-1, floor, 0))
+						_, _ = ch.Fill(fillOf(floor-1, floor, 0))
 					}
 					pos := log.Pos()
 					got, a, _ := ch.Read(nil, floor, pos, 1<<20)

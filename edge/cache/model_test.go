@@ -138,7 +138,8 @@ func (m *model) release(t *rapid.T) {
 	}
 }
 
-// ask sends a fill off as the core answers it: the newest frames there are.
+// ask sends a fill off as the core answers it: the newest frames there are, or
+// the oldest ones.
 func (m *model) ask(t *rapid.T) {
 	ch := m.ch[rapid.SampledFrom(m.names).Draw(t, "ch")]
 	if ch == nil {
@@ -150,13 +151,23 @@ func (m *model) ask(t *rapid.T) {
 	}
 	l := &m.logs[ch.P]
 	after := wire.Seq(rapid.IntRange(0, int(floor)-1).Draw(t, "after"))
+	if back := ch.heldLocked().back; back.has(after) && rapid.Bool().Draw(t, "on") {
+		after = back.upto // as a reader does that has come to its end
+	}
 	f := &wire.Fill{Ch: ch.Name, Floor: after, Upto: floor}
 	if l.trimmed > after {
 		f.Floor, f.Gone = l.trimmed, l.trimmed
 	}
 	frames := l.between(ch.Name, f.Floor, floor)
-	if most := rapid.IntRange(1, 4).Draw(t, "most"); len(frames) > most {
-		cut := len(frames) - most
+	most := rapid.IntRange(0, 4).Draw(t, "most")
+	switch cut := len(frames) - most; {
+	case cut <= 0:
+	case rapid.Bool().Draw(t, "oldest"):
+		f.Upto, f.More = f.Floor, true
+		if frames = frames[:most]; most > 0 {
+			f.Upto = frames[most-1].Seq
+		}
+	default:
 		f.Floor, f.Gone = frames[cut-1].Seq, 0
 		frames = frames[cut:]
 	}
@@ -174,8 +185,18 @@ func (m *model) land(t *rapid.T) {
 	i := rapid.IntRange(0, len(m.fills)-1).Draw(t, "fill")
 	fl := m.fills[i]
 	m.fills = slices.Delete(m.fills, i, i+1)
-	if err := fl.ch.Fill(fl.f); err != nil {
+	if rapid.Bool().Draw(t, "next") {
+		m.c.NextFills()
+		m.c.NextFills()
+	}
+	before, floor := fl.ch.heldLocked(), fl.ch.floor.Load()
+	done, err := fl.ch.Fill(fl.f)
+	if err != nil {
 		t.Fatal(err)
+	}
+	h := fl.ch.heldLocked()
+	if !done.Moved && (fl.ch.floor.Load() < floor || h.back.upto > before.back.upto || h.lost > before.lost) {
+		t.Fatalf("nothing moved, but from %+v above %d to %+v above %d", before, floor, h, fl.ch.floor.Load())
 	}
 }
 
@@ -184,8 +205,14 @@ func (m *model) trim(t *rapid.T) {
 	p := wire.LogID(rapid.IntRange(0, modelLogs-1).Draw(t, "p"))
 	l := &m.logs[p]
 	l.trimmed = min(l.end, l.trimmed+wire.Seq(rapid.IntRange(0, 3).Draw(t, "more")))
-	if l.trimmed > m.c.Log(p).Pos() {
-		m.c.Log(p).Gap(l.trimmed)
+	if pos := m.c.Log(p).Pos(); l.trimmed > pos {
+		var lost []wire.Key
+		for _, name := range m.names {
+			if len(l.between(name, pos, l.trimmed)) > 0 || rapid.IntRange(0, 4).Draw(t, "twin") == 0 {
+				lost = append(lost, wire.FramesKey(name))
+			}
+		}
+		m.c.Log(p).Gap(l.trimmed, lost)
 	}
 }
 
@@ -212,28 +239,26 @@ func (m *model) read(t *rapid.T) {
 	l, pos := &m.logs[ch.P], ch.log.Pos()
 	after := wire.Seq(rapid.IntRange(0, int(pos)).Draw(t, "after"))
 	upto := wire.Seq(rapid.IntRange(int(after), int(pos)).Draw(t, "upto"))
-	got, a, lost := ch.Read(nil, after, upto, rapid.IntRange(0, 1000).Draw(t, "limit"))
+	got, a, at := ch.Read(nil, after, upto, rapid.IntRange(0, 1000).Draw(t, "limit"))
 	floor, live := ch.Floor()
-	all := l.between(ch.Name, after, upto)
+	if _, lacks := ch.Lacks(after); lacks != (live && a == Missing) {
+		t.Fatalf("it lacks what is after %d: %v, but a read answers %d", after, lacks, a)
+	}
 	switch a {
-	case Complete:
-		if diff := cmp.Diff(seqs(all), seqs(got)); diff != "" {
-			t.Fatalf("(%d, %d] is complete, but:\n%s", after, upto, diff)
+	case Complete, Partial:
+		if at > upto || a == Complete && at != upto || a == Partial && (at <= after || at == upto) {
+			t.Fatalf("(%d, %d] is read up to %d, answer %d", after, upto, at, a)
 		}
-	case Partial:
-		if len(got) == 0 || len(got) >= len(all) || !slices.Equal(seqs(all[:len(got)]), seqs(got)) {
-			t.Fatalf("(%d, %d] is %v in part; it holds %v", after, upto, seqs(got), seqs(all))
+		if diff := cmp.Diff(seqs(l.between(ch.Name, after, at)), seqs(got)); diff != "" {
+			t.Fatalf("(%d, %d] is read up to %d, but:\n%s", after, upto, at, diff)
 		}
 	case Missing:
-		if live && after >= floor || len(got) > 0 {
+		if live && after >= floor || len(got) > 0 || at != after {
 			t.Fatalf("(%d, %d] is missing, but the range above %d is held", after, upto, floor)
 		}
 	case Gone:
-		if lost <= after || lost > l.trimmed || len(got) > 0 {
-			t.Fatalf("(%d, %d] is gone up to %d, the core has what is after %d", after, upto, lost, l.trimmed)
-		}
-		if _, next, _ := ch.Read(nil, lost, pos, 1<<20); next != Complete {
-			t.Fatalf("after what is gone, at %d: %d", lost, next)
+		if at <= after || at > l.trimmed || len(got) > 0 {
+			t.Fatalf("(%d, %d] is gone up to %d, the core has what is after %d", after, upto, at, l.trimmed)
 		}
 	}
 }
@@ -248,8 +273,12 @@ func (m *model) check(t *rapid.T) {
 			name := ch.Name
 			floor, live := ch.Floor()
 			var want []wire.Seq
+			back := ch.heldLocked().back
 			if live {
-				want = seqs(m.logs[p].between(name, floor, l.pos))
+				want = append(seqs(m.logs[p].between(name, back.floor, back.upto)), seqs(m.logs[p].between(name, floor, l.pos))...)
+				if back != (span{}) && (back.floor >= back.upto || back.upto >= floor) {
+					t.Fatalf("%s holds %+v before what is above %d", name, back, floor)
+				}
 			}
 			if diff := cmp.Diff(append([]wire.Seq{}, want...), seqs(ch.frames())); diff != "" {
 				t.Fatalf("%s, live %v in (%d, %d]:\n%s", name, live, floor, l.pos, diff)
@@ -264,9 +293,28 @@ func (m *model) check(t *rapid.T) {
 		}
 		all += sum
 	}
-	if m.c.Bytes() != all || all > m.c.budget {
-		t.Fatalf("the cache counts %d bytes, it holds %d, its budget is %d", m.c.Bytes(), all, m.c.budget)
+	fresh := m.fresh()
+	if m.c.Bytes() != all || all > m.c.budget+fresh {
+		t.Fatalf("the cache counts %d bytes, it holds %d, its budget is %d, %d were filled just now", m.c.Bytes(), all, m.c.budget, fresh)
 	}
+}
+
+// fresh are the bytes that may be kept over the budget: of channels that were
+// filled a moment ago, which lose their oldest frames first, or none.
+func (m *model) fresh() (n int64) {
+	seen := map[*Channel]bool{}
+	for _, l := range m.c.logs {
+		for _, e := range l.held[l.head:] {
+			if e.stale() || !l.fresh(e, m.c.round.Load()) || seen[e.ch] {
+				continue
+			}
+			seen[e.ch] = true
+			for _, f := range e.ch.frames() {
+				n += int64(f.size())
+			}
+		}
+	}
+	return n
 }
 
 // Whatever comes in whatever order: a range is never broken in silence, what is

@@ -212,7 +212,10 @@ func (c *Client) plan(edge Edge, e *end) (time.Duration, error) {
 	if !e.welcomed || closed.code == wire.CloseGoingAway || errors.Is(e.err, errSilent) {
 		c.edges.next(edge)
 	}
-	wait := max(backoff(c.failures), e.retryAfter)
+	wait := backoff(c.failures)
+	if c.edges.current().same(edge) { // another one did not ask to be left alone
+		wait = max(wait, e.retryAfter)
+	}
 	c.failures++
 	return wait, nil
 }

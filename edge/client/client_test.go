@@ -245,6 +245,45 @@ func TestGoawayMoves(t *testing.T) {
 	})
 }
 
+// What waits for an answer when the client moves is asked again at the next edge,
+// a publish with the same id; no frame is lost, and none comes twice.
+func TestGoawayTakesRequestsAlong(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		one, two := n.edge(t, "one"), n.edge(t, "two")
+		h := run(t, n, Config{Edges: []string{one.url()}, Static: true})
+		c := <-one.conns
+		c.welcome(t, 10)
+		waiting := h.publish(t, "mine")
+		first := c.expect(t, wire.TPublish)
+		c.send(t, wire.Goaway{T: wire.TGoaway, AfterMS: 10_000, Edges: []wire.EdgeRef{{ID: "two", Region: "eu-west", URL: two.url(), KM: 1.5}}})
+		c.message(t, chA, 11, 0)
+		c.expect(t, "ws:close")
+		c.message(t, chA, 12, 11) // the close frame was still on its way
+		_ = c.Close()
+		left := time.Now()
+		c = <-two.conns
+		if d := time.Since(left); d > 10*time.Millisecond {
+			t.Errorf("without an edge for %v", d)
+		}
+		if hello := c.welcome(t, 0); hello.Resume == nil || hello.Resume.At["0"] != 12 {
+			t.Errorf("resume %+v", hello.Resume)
+		}
+		if again := c.expect(t, wire.TPublish); again.MsgID != first.MsgID || again.ID != first.ID {
+			t.Errorf("sent %+v, then %+v", first, again)
+		}
+		c.message(t, chA, 12, 11)
+		c.message(t, chA, 13, 12)
+		c.send(t, &wire.Placed{T: wire.TReply, ID: first.ID, Seq: 13, Epoch: "e"})
+		if got := <-waiting; got.err != nil || got.placed.Seq != 13 {
+			t.Errorf("publish: %+v", got)
+		}
+		if got := h.got(); !cmp.Equal(got, []wire.Seq{11, 12, 13}) || len(h.events) > 0 {
+			t.Errorf("delivered %v, and %v", got, h.events)
+		}
+		h.finish(t, c)
+	})
+}
+
 func TestMovesToAnEdgeItWasToldOf(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
 		one, two := n.edge(t, "one"), n.edge(t, "two")
@@ -292,6 +331,22 @@ func TestRefusedUpgradeWaitsAsAsked(t *testing.T) {
 			t.Errorf("state %v", last)
 		}
 		h.finish(t, nil)
+	})
+}
+
+// One edge's wish to be left alone is no reason to wait for another.
+func TestRefusedUpgradeTriesAnother(t *testing.T) {
+	bubble(t, func(t *testing.T, n *network) {
+		one, two := n.edge(t, "one"), n.edge(t, "two")
+		one.status = 503
+		start := time.Now()
+		h := run(t, n, Config{Edges: []string{one.url(), two.url()}})
+		c := <-two.conns
+		if d := time.Since(start); d > backoffFirst {
+			t.Errorf("tried another after %v", d)
+		}
+		c.welcome(t, 10)
+		h.finish(t, c)
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strconv"
 
+	"selvedge/internal/bug"
 	"selvedge/wire"
 )
 
@@ -96,7 +97,7 @@ func (c *Cursor) Welcome(w *wire.Welcome) error {
 
 // Covered is up to where channel ch of log p was received.
 func (c *Cursor) Covered(ch wire.Channel, p wire.LogID) wire.Seq {
-	if own, ok := c.own[ch]; ok {
+	if own, ok := c.own[ch]; ok && !bug.On(bug.LogPosition) {
 		return own.seq
 	}
 	return c.at[p]

@@ -78,7 +78,7 @@ func (s *shard) catchUpLate(k *Socket) (more bool) {
 		}
 		l := &x.late[i]
 		pos := max(s.pos[l.ch.P], l.at)
-		frames, a, lost := l.ch.Read(s.frames[:0], l.at, pos, s.e.cfg.Budget/2)
+		frames, a, at := l.ch.Read(s.frames[:0], l.at, pos, s.e.cfg.Budget/2)
 		s.frames = frames[:0]
 		switch a {
 		case cache.Missing:
@@ -86,8 +86,8 @@ func (s *shard) catchUpLate(k *Socket) (more bool) {
 			i++
 			continue
 		case cache.Gone:
-			s.gap(k, l.ch, l.at, lost)
-			l.at = lost
+			s.gap(k, l.ch, l.at, at)
+			l.at = at
 			more = true
 			i++
 			continue
@@ -95,8 +95,8 @@ func (s *shard) catchUpLate(k *Socket) (more bool) {
 		}
 		for _, f := range frames {
 			s.push(k, f.PacketIn(k.form, true))
-			l.at = f.Seq
 		}
+		l.at = at
 		s.e.cfg.Events.Delivered(len(frames))
 		clear(frames)
 		if a == cache.Partial {
@@ -190,22 +190,19 @@ func (s *shard) catchUpLog(k *Socket, l *lag) progress {
 		}
 		from := max(l.at, k.extra.behind[ch])
 		for {
-			n := len(frames)
 			var a cache.Answer
-			var lost wire.Seq
-			frames, a, lost = ch.Read(frames, from, pos, s.e.cfg.Budget)
+			var at wire.Seq
+			frames, a, at = ch.Read(frames, from, pos, s.e.cfg.Budget)
 			switch a {
 			case cache.Missing:
 				missing = true
 				s.lack(k, ch, from)
 			case cache.Partial:
-				if n < len(frames) {
-					upto = min(upto, frames[len(frames)-1].Seq)
-				}
+				upto = min(upto, at)
 			case cache.Gone:
-				s.gap(k, ch, from, lost)
-				s.setBehind(k, ch, lost)
-				from = lost
+				s.gap(k, ch, from, at)
+				s.setBehind(k, ch, at)
+				from = at
 				continue
 			case cache.Complete:
 			}

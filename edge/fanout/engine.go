@@ -33,6 +33,7 @@ type Events struct {
 	Withheld  func(reason string)         // a socket stopped getting a log: "slow"
 	Closed    func(code wire.CloseCode)   // 0 = the peer went without a word
 	Gap       func()
+	Goaway    func() // a session was asked to move
 }
 
 func (e Events) withDefaults() Events {
@@ -53,6 +54,9 @@ func (e Events) withDefaults() Events {
 	}
 	if e.Gap == nil {
 		e.Gap = func() {}
+	}
+	if e.Goaway == nil {
+		e.Goaway = func() {}
 	}
 	return e
 }
@@ -96,6 +100,7 @@ type Engine struct {
 	shards  []*shard
 	next    atomic.Uint32
 	sockets atomic.Int64
+	deaf    atomic.Int32 // shards that Deafen came to
 }
 
 // New is an engine whose logs stand at positions at. Run makes it work.

@@ -107,6 +107,7 @@ func (s *shard) Tick(now time.Time) {
 		w.next = (w.next + 1) % len(w.buckets)
 		w.due = w.due.Add(w.every)
 	}
+	s.askToGo(now)
 	s.flushDirty()
 }
 

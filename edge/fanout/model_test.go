@@ -228,7 +228,8 @@ func (rd *reader) take(m message) {
 		}
 		rd.seen[m.Ch], rd.last[m.Ch] = m.Seq, m.Seq
 	case wire.TGap:
-		if from := m.from(); from != seen+1 && len(w.logs[m.P].between(m.Ch, seen, from-1)) > 0 || m.To > w.logs[m.P].trimmed {
+		l := &w.logs[m.P]
+		if len(l.between(m.Ch, seen, m.from()-1)) > 0 || len(l.between(m.Ch, m.from()-1, m.To)) == 0 || m.To > l.trimmed {
 			fail("it stood at %d, the core has what is after %d", seen, w.logs[m.P].trimmed)
 		}
 		rd.cursor.Gap(&wire.Gap{Ch: m.Ch, P: m.P, From: m.from(), To: m.To})
@@ -342,8 +343,8 @@ func (w *world) trim() {
 	l.trimmed = min(l.end, l.trimmed+wire.Seq(w.rnd.IntN(8)))
 	w.mu.Unlock()
 	if l.trimmed > l.sent {
-		l.sent, l.jump = l.trimmed, l.trimmed
-		w.cache.Log(p).Gap(l.trimmed)
+		w.cache.Log(p).Gap(l.trimmed, l.lost(l.sent, l.trimmed))
+		l.sent = l.trimmed
 		w.e.Gap(p, l.trimmed)
 	}
 }

@@ -40,20 +40,22 @@ type peer struct {
 
 // message is any message of the server, as far as tests look at it.
 type message struct {
-	T    string                    `json:"t"`
-	Ch   wire.Channel              `json:"ch"`
-	P    wire.LogID                `json:"p"`
-	Seq  wire.Seq                  `json:"seq"`
-	Prev wire.Seq                  `json:"prev"`
-	From any                       `json:"from"`
-	To   wire.Seq                  `json:"to"`
-	V    wire.Seq                  `json:"v"`
-	At   map[string]wire.Seq       `json:"at"`
-	ID   uint64                    `json:"id"`
-	Back bool                      `json:"back"`
-	Data any                       `json:"data"`
-	Cur  *wire.Cursor              `json:"cursor"`
-	Own  map[wire.Channel]wire.Seq `json:"-"`
+	T       string                    `json:"t"`
+	Ch      wire.Channel              `json:"ch"`
+	P       wire.LogID                `json:"p"`
+	Seq     wire.Seq                  `json:"seq"`
+	Prev    wire.Seq                  `json:"prev"`
+	From    any                       `json:"from"`
+	To      wire.Seq                  `json:"to"`
+	V       wire.Seq                  `json:"v"`
+	At      map[string]wire.Seq       `json:"at"`
+	ID      uint64                    `json:"id"`
+	Back    bool                      `json:"back"`
+	Data    any                       `json:"data"`
+	Cur     *wire.Cursor              `json:"cursor"`
+	AfterMS int                       `json:"after_ms"`
+	Edges   []wire.EdgeRef            `json:"edges"`
+	Own     map[wire.Channel]wire.Seq `json:"-"`
 }
 
 func (m message) from() wire.Seq {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -43,7 +44,6 @@ type trueLog struct {
 	end     wire.Seq
 	sent    wire.Seq // what the link brought
 	trimmed wire.Seq // frames up to it are gone
-	jump    wire.Seq // where the link went on after a gap
 }
 
 type rigConfig struct {
@@ -138,13 +138,23 @@ func (l *trueLog) between(ch wire.Channel, after, upto wire.Seq) []wire.Frame {
 	return out
 }
 
+// lost are the channels with frames in (after, upto].
+func (l *trueLog) lost(after, upto wire.Seq) (keys []wire.Key) {
+	for _, f := range l.frames {
+		if k := wire.FramesKey(f.Ch); f.Seq > after && f.Seq <= upto && !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
 // write appends a frame to the truth; the link has yet to bring it.
 func (r *rig) write(name wire.Channel, size int) wire.Seq {
 	p := wire.LogOf(name, rigLogs)
 	l := &r.logs[p]
-	prev := l.jump
+	var prev wire.Seq
 	if fs := l.between(name, 0, l.end); len(fs) > 0 {
-		prev = max(prev, fs[len(fs)-1].Seq)
+		prev = fs[len(fs)-1].Seq
 	}
 	l.end++
 	data, err := wire.ParseJSON(fmt.Appendf(nil, "%q", strings.Repeat("x", size)))
@@ -225,8 +235,9 @@ func (r *rig) answer() {
 			}
 			l := &r.logs[ch.P]
 			f := &wire.Fill{Ch: ch.Name, Floor: after, Upto: floor}
-			if l.trimmed > after {
-				f.Floor, f.Gone = l.trimmed, l.trimmed
+			if gone := l.between(ch.Name, after, min(l.trimmed, floor)); len(gone) > 0 {
+				last := gone[len(gone)-1].Seq
+				f.Floor, f.Gone = last, last
 			}
 			frames := l.between(ch.Name, f.Floor, floor)
 			if len(frames) > 20 {
@@ -236,7 +247,7 @@ func (r *rig) answer() {
 			for _, fr := range frames {
 				f.Frames = append(f.Frames, wire.Data(fr.Bytes))
 			}
-			if err := ch.Fill(f); err != nil {
+			if _, err := ch.Fill(f); err != nil {
 				r.t.Error(err)
 			}
 		}

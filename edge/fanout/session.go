@@ -32,6 +32,13 @@ func (s *shard) start(k *Socket, st *Start) {
 		x := k.more()
 		x.late = append(x.late, late{ch, at})
 	}
+	for ch, from := range st.From {
+		if x := k.more(); x.lateOf(ch) != nil {
+			x.lateOf(ch).at = max(x.lateOf(ch).at, from)
+		} else {
+			s.setBehind(k, ch, from)
+		}
+	}
 	for _, j := range st.Joined {
 		s.push(k, j.Packet)
 		if at, ok := st.Behind[j.Ch]; !ok || at < j.From {

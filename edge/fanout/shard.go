@@ -52,6 +52,8 @@ type shard struct {
 	wheel     wheel
 	hellos    []greeted // oldest first: who has yet to say hello
 	cursors   [wire.Codecs][]byte
+	drain     *drain // nil while nobody is asked to go
+	deaf      bool   // nothing that clients say is looked at any more
 }
 
 func newShard(e *Engine, loop transport.Loop, at []wire.Seq) *shard {
@@ -160,7 +162,7 @@ func (s *shard) Data(c *transport.Conn, b []byte) error {
 		s.adopt(k, c)
 	}
 	k.flags |= heard
-	if k.state >= closing {
+	if s.deaf || k.state >= closing {
 		return nil // only the close frame's echo is of interest, and it may be lost
 	}
 	if err := s.feed(k, b); err != nil {
@@ -248,6 +250,9 @@ func (s *shard) Closed(c *transport.Conn, _ error) {
 	}
 	k.state = closed
 	s.wheel.remove(k)
+	if k.is(leaving) {
+		s.drain.asked--
+	}
 	s.endSession(k)
 	k.out, k.extra, k.parser = nil, nil, nil
 	s.e.cfg.Sessions.Closed(k)

@@ -63,12 +63,13 @@ const (
 type flags uint8
 
 const (
-	heard  flags = 1 << iota // something came since the last ping
-	missed                   // nothing came between the last two pings
-	paused                   // isn't read: over budget, or its session has enough to do
-	busy                     // its session asked not to be read
-	dirty                    // is in shard.dirty
-	spoke                    // a message came
+	heard   flags = 1 << iota // something came since the last ping
+	missed                    // nothing came between the last two pings
+	paused                    // isn't read: over budget, or its session has enough to do
+	busy                      // its session asked not to be read
+	dirty                     // is in shard.dirty
+	spoke                     // a message came
+	leaving                   // was asked to move, by shard.drain
 )
 
 func (k *Socket) is(f flags) bool { return k.flags&f != 0 }
@@ -150,6 +151,9 @@ type Start struct {
 	At      []wire.Seq // everything up to it is had
 	// Behind are channels with a position of their own, of a resumed session.
 	Behind map[*cache.Channel]wire.Seq
+	// From are rooms whose membership began beyond At: nothing up to there is the
+	// user's.
+	From map[*cache.Channel]wire.Seq
 	// Joined are rooms that were joined after the session last looked.
 	Joined []Joined
 	// Expires is when the session ends unless Expire says otherwise, to the next

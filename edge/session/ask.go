@@ -35,11 +35,11 @@ func (s *session) ask(msg *wire.ClientMessage) {
 	case <-s.m.ctx.Done():
 		return
 	}
-	s.m.spawn(func() {
+	s.m.serve(func() {
 		defer func() { <-reads }()
 		defer s.took(msg.T, time.Now())
-		if a, err := s.m.query(q); s.answered(msg.ID, a, err) {
-			s.sock.SendMessage(reply(msg, a))
+		if a, stale, err := s.m.read(q); s.answered(msg.ID, a, err) {
+			s.sock.SendMessage(reply(msg, a, stale))
 		}
 	})
 }
@@ -74,20 +74,20 @@ func (s *session) question(msg *wire.ClientMessage) (*wire.Query, error) {
 }
 
 // reply is the core's answer in the form of the client's request.
-func reply(msg *wire.ClientMessage, a *wire.Answer) any {
+func reply(msg *wire.ClientMessage, a *wire.Answer, stale bool) any {
 	switch msg.T {
 	case wire.TGet:
 		objects := a.Objects
 		if objects == nil {
 			objects = map[string]wire.Object{}
 		}
-		return wire.Objects{T: wire.TReply, ID: msg.ID, Objects: objects, Missing: list(a.Missing)}
+		return wire.Objects{T: wire.TReply, ID: msg.ID, Objects: objects, Missing: list(a.Missing), Stale: stale}
 	case wire.TMembers:
-		return wire.Members{T: wire.TReply, ID: msg.ID, Members: list(a.Members), Next: a.Next, MemberCount: a.MemberCount}
+		return wire.Members{T: wire.TReply, ID: msg.ID, Members: list(a.Members), Next: a.Next, MemberCount: a.MemberCount, Stale: stale}
 	case wire.TRooms:
-		return wire.Rooms{T: wire.TReply, ID: msg.ID, Rooms: list(a.Rooms), Next: a.Next}
+		return wire.Rooms{T: wire.TReply, ID: msg.ID, Rooms: list(a.Rooms), Next: a.Next, Stale: stale}
 	}
-	return wire.History{T: wire.TReply, ID: msg.ID, Frames: list(a.Frames), Floor: a.Floor, Last: a.Last}
+	return wire.History{T: wire.TReply, ID: msg.ID, Frames: list(a.Frames), Floor: a.Floor, Last: a.Last, Stale: stale}
 }
 
 // list makes an empty list of none: clients count on `[]`.

@@ -34,6 +34,7 @@ type core struct {
 	unlive  bool                              // guarded by mu: interests get no marker
 	sent    uint64                            // guarded by mu
 	signals []*wire.Signal                    // guarded by mu
+	silent  time.Time                         // guarded by mu: the last watermark of all logs; zero = now
 }
 
 func newCore(c *cache.Cache) *core {
@@ -206,6 +207,16 @@ func (c *core) Signal(s *wire.Signal) error {
 	defer c.mu.Unlock()
 	c.signals = append(c.signals, s)
 	return nil
+}
+
+// Fresh implements Upstream.
+func (c *core) Fresh(wire.LogID) (at time.Time) {
+	c.set(func() {
+		if at = c.silent; at.IsZero() {
+			at = time.Now()
+		}
+	})
+	return at
 }
 
 // verify takes "USER [may CHANNEL...]" for the token of a user that may publish

@@ -16,7 +16,7 @@ const maxGreeters = 16
 // start has the messages of a session handled that was idle.
 func (m *Manager) start(s *session) {
 	if s.user != nil {
-		m.spawn(s.run)
+		m.serve(s.run)
 		return
 	}
 	g := &m.greeters
@@ -28,7 +28,7 @@ func (m *Manager) start(s *session) {
 	}
 	g.mu.Unlock()
 	if more {
-		m.spawn(m.greet)
+		m.serve(m.greet)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"selvedge/edge/cache"
 	"selvedge/edge/fanout"
+	"selvedge/internal/bug"
 	"selvedge/internal/identity"
 	"selvedge/wire"
 )
@@ -86,6 +87,9 @@ type resume struct {
 func newResume(c *wire.Cursor, logs int) (*resume, error) {
 	if c == nil {
 		return nil, nil
+	}
+	if bug.On(bug.OneCursor) {
+		c.Behind = nil
 	}
 	at, err := c.At.Positions(logs)
 	if err != nil {
@@ -208,6 +212,7 @@ func (s *session) post(u *user, o *opening) (missing wire.RoomID, posted bool) {
 		scratch.Put(text)
 	}
 	st.Rooms = u.rooms.Share()
+	st.From = u.beginningsLocked(o.hello.Memberships, st.At)
 	if r := o.resume; r != nil && len(r.cursor.Behind) > 0 {
 		st.Behind = map[*cache.Channel]wire.Seq{}
 		for _, ch := range slices.Concat(st.Rooms, st.Topics) {

@@ -169,6 +169,24 @@ func TestResumeTellsOfRoomsJoinedMeanwhile(t *testing.T) {
 	})
 }
 
+// A room that was joined beyond the place where a session stands gives nothing
+// from before the join, be the session fresh or resumed.
+func TestNothingFromBeforeAJoin(t *testing.T) {
+	for name, resume := range map[string]string{"fresh": "", "resumed": `,"resume":{"epoch":"e1",` + at100 + `,"v":11}`} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, r *rig) {
+				r.core.member("u1", "a", 102) // 11: the core is further than this edge
+				c := r.hello("u1", resume)
+				c.one("welcome")
+				r.publish(wire.Frame{Ch: "room:a", Seq: 101, Prev: 5}, wire.Frame{Ch: "room:a", Seq: 102, Prev: 101}, wire.Frame{Ch: "room:a", Seq: 103, Prev: 102})
+				if m := c.one("message"); m.str("seq") != "103" {
+					t.Errorf("got frame %s, want 103 alone", m.str("seq"))
+				}
+			})
+		})
+	}
+}
+
 // A cursor from the future is its bearer's own trouble: others in the room get
 // their frames.
 func TestAForgedCursorDoesNotSpoilTheRoom(t *testing.T) {

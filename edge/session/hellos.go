@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"selvedge/edge/upstream"
+	"selvedge/internal/bug"
 	"selvedge/wire"
 )
 
@@ -203,6 +204,7 @@ func (m *Manager) sendHellos(ctx context.Context) {
 		case <-m.hellos.kick:
 		case <-gap.C:
 		case now := <-t.C:
+			m.cfg.Cache.NextFills()
 			for _, g := range m.hellos.expired(now) {
 				m.unavailable(g, errNoLink)
 			}
@@ -244,6 +246,7 @@ func (m *Manager) askHellos(batch []*greeting) (rest []*greeting) {
 	}
 	reader := helloReaders.Get().(*wire.HelloReader)
 	a, answers, err := m.queryHellos(q, reader)
+	bug.Linger(bug.OvertakingFill, 100*time.Millisecond)
 	kept := false // of the answer, by a session that has more to ask
 	for _, g := range batch {
 		switch n := place[g.u]; {

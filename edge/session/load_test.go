@@ -2,10 +2,12 @@ package session
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"selvedge/edge/cache"
 	"selvedge/wire"
 )
 
@@ -115,4 +117,34 @@ func TestAFillThatFailsIsAskedAgain(t *testing.T) {
 		r.publish(wire.Frame{Ch: "room:a", Seq: 101, Prev: 5})
 		c.one("message")
 	})
+}
+
+// coveredEngine notes which logs' readers were woken.
+type coveredEngine struct {
+	Engine
+	logs []wire.LogID
+}
+
+func (e *coveredEngine) Covered(p wire.LogID) { e.logs = append(e.logs, p) }
+
+// Two readers lack different places of a channel, and the older place was filled
+// before it was asked for: the other one is woken all the same, to ask for its own.
+func TestWhoLacksAnotherPlaceIsWoken(t *testing.T) {
+	c := cache.New(1, 1<<20)
+	ch, _ := c.Acquire("room:a")
+	ch.SetLive(100)
+	if _, err := ch.Fill(&wire.Fill{Ch: ch.Name, Floor: 40, Upto: 43}); err != nil {
+		t.Fatal(err)
+	}
+	if _, lacks := ch.Lacks(44); !lacks {
+		t.Fatal("the reader at 44 lacks nothing")
+	}
+	e := &coveredEngine{}
+	m := New(Config{Cache: c})
+	m.Bind(t.Context(), e)
+	m.fills.asked[ch], m.fills.busy = 40, true
+	m.askFills()
+	if !slices.Equal(e.logs, []wire.LogID{0}) || m.fills.busy {
+		t.Errorf("woken: %v, busy %v", e.logs, m.fills.busy)
+	}
 }

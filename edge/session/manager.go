@@ -22,6 +22,8 @@ type Upstream interface {
 	Want(p wire.LogID, wants ...upstream.Want)
 	Drop(p wire.LogID, keys ...wire.Key)
 	Signal(s *wire.Signal) error
+	// Fresh is when the last watermark of a log came; zero = none did yet.
+	Fresh(p wire.LogID) time.Time
 }
 
 // Engine is the part of fanout.Engine that sessions use.
@@ -76,6 +78,7 @@ const (
 type Manager struct {
 	cfg    Config
 	ctx    context.Context // ends when Run does
+	bound  time.Time       // when Bind was called
 	wg     sync.WaitGroup  // every goroutine that a message or a record started
 	engine Engine          // set once by Run, before the first message
 	epoch  atomic.Pointer[string]
@@ -84,6 +87,8 @@ type Manager struct {
 	users   map[wire.UserID]*user // guarded by mu
 	lingers map[*user]*time.Timer // guarded by mu: users without sessions, until they are forgotten
 	stopped bool                  // guarded by mu; no new goroutines
+
+	serving atomic.Int64 // goroutines that handle what clients said
 
 	greeters greeters
 	hellos   hellos
@@ -100,7 +105,7 @@ func New(cfg Config) *Manager {
 		cfg: cfg, users: map[wire.UserID]*user{}, lingers: map[*user]*time.Timer{},
 		hellos: hellos{kick: make(chan struct{}, 1), new: map[*user]*newcomer{}},
 		seen:   seen{busy: map[*op]wire.Seq{}},
-		fills:  fills{asked: map[*cache.Channel]wire.Seq{}},
+		fills:  fills{asked: map[*cache.Channel]wire.Seq{}, reach: map[wire.LogID]wire.Seq{}, cut: map[wire.LogID]wire.Seq{}, tight: map[wire.LogID]int{}},
 	}
 	empty := ""
 	m.epoch.Store(&empty)
@@ -109,7 +114,7 @@ func New(cfg Config) *Manager {
 
 // Bind gives the manager its engine, and the context under which it works. It
 // is called once, before the first message.
-func (m *Manager) Bind(ctx context.Context, e Engine) { m.ctx, m.engine = ctx, e }
+func (m *Manager) Bind(ctx context.Context, e Engine) { m.ctx, m.engine, m.bound = ctx, e, time.Now() }
 
 // Run asks for the users of sessions that begin until ctx ends, and waits then
 // for what is under way.
@@ -133,6 +138,19 @@ func (m *Manager) spawn(fn func()) {
 		m.wg.Go(fn)
 	}
 }
+
+// serve is spawn for what a client has said.
+func (m *Manager) serve(fn func()) {
+	m.serving.Add(1)
+	m.spawn(func() {
+		defer m.serving.Add(-1)
+		fn()
+	})
+}
+
+// Idle reports whether everything that clients have said is answered, but for
+// hellos. After Run it means nothing.
+func (m *Manager) Idle() bool { return m.serving.Load() == 0 }
 
 // SetEpoch tells the identity of the logs that are followed from now on. If it
 // changed, every user is forgotten; their sockets are the engine's to close.

@@ -151,7 +151,7 @@ func (s *session) goOn() {
 	}
 	s.mu.Unlock()
 	if !idle {
-		s.m.spawn(s.run)
+		s.m.serve(s.run)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"selvedge/edge/cache"
 	"selvedge/edge/fanout"
 	"selvedge/edge/upstream"
+	"selvedge/internal/bug"
 	"selvedge/wire"
 )
 
@@ -141,6 +142,9 @@ func (u *user) load(h *wire.Hello, v wire.Seq, since func(*cache.Channel) wire.S
 	if c := u.changes; c != nil {
 		early := c.early
 		c.early = nil
+		if bug.On(bug.OvertakingFill) {
+			early = nil
+		}
 		for _, o := range early {
 			u.applyLocked(o)
 		}
@@ -176,6 +180,25 @@ func (u *user) joinedSinceLocked(answer []wire.Membership, read, v wire.Seq) []w
 		}
 	}
 	slices.SortFunc(out, func(a, b wire.Membership) int { return cmp.Compare(a.V, b.V) })
+	return out
+}
+
+// beginningsLocked are the rooms in which the user became a member beyond the
+// positions at, with where.
+func (u *user) beginningsLocked(answer []wire.Membership, at []wire.Seq) map[*cache.Channel]wire.Seq {
+	var out map[*cache.Channel]wire.Seq
+	least := slices.Min(at)
+	for _, m := range answer {
+		if m.From <= least {
+			continue // as nearly all
+		}
+		if ch := u.roomLocked(m.Room); ch != nil && m.From > at[ch.P] {
+			if out == nil {
+				out = map[*cache.Channel]wire.Seq{}
+			}
+			out[ch] = m.From
+		}
+	}
 	return out
 }
 

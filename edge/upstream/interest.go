@@ -1,10 +1,8 @@
 package upstream
 
 import (
-	"context"
 	"maps"
 	"slices"
-	"time"
 
 	"selvedge/wire"
 	"selvedge/wire/link"
@@ -36,45 +34,40 @@ type interests struct {
 	pending map[uint64][]Want
 }
 
-func (u *Upstream) interestsLocked(p wire.LogID) *interests {
-	in := u.logs[p]
-	if in == nil {
-		in = &interests{held: newKeys(), pending: map[uint64][]Want{}}
-		u.logs[p] = in
-	}
-	return in
+func newInterests() interests {
+	return interests{held: newKeys(), pending: map[uint64][]Want{}}
 }
 
 // Want asks for interests in log p. Each is answered once by Sink.Live, also
 // across links; not at all if nobody wants its key any more by then.
 func (u *Upstream) Want(p wire.LogID, wants ...Want) {
 	u.mu.Lock()
-	in := u.interestsLocked(p)
+	defer u.mu.Unlock()
+	lg := u.logLocked(p)
 	for _, w := range wants {
-		in.held.add(w.Key)
+		lg.held.add(w.Key)
 	}
-	in.add = append(in.add, wants...)
-	u.mu.Unlock()
-	u.wake()
+	lg.add = append(lg.add, wants...)
+	lg.wakeLocked()
 }
 
 // Drop gives interests in log p back, each as often as it was wanted.
 func (u *Upstream) Drop(p wire.LogID, keys ...wire.Key) {
 	u.mu.Lock()
-	in := u.interestsLocked(p)
+	defer u.mu.Unlock()
+	lg := u.logLocked(p)
 	for _, k := range keys {
-		if in.held.remove(k) {
-			in.del = append(in.del, k)
+		if lg.held.remove(k) {
+			lg.del = append(lg.del, k)
 		}
 	}
-	u.mu.Unlock()
-	u.wake()
+	lg.wakeLocked()
 }
 
-func (u *Upstream) wake() {
-	select {
-	case u.kick <- struct{}{}:
-	default:
+// wakeLocked has the link of a log look for what is to be sent.
+func (lg *followed) wakeLocked() {
+	if lg.at != nil {
+		lg.at.wake()
 	}
 }
 
@@ -83,67 +76,10 @@ func (u *Upstream) Interests() int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	n := 0
-	for _, in := range u.logs {
-		n += in.held.len()
+	for _, lg := range u.logs {
+		n += lg.held.len()
 	}
 	return n
-}
-
-// open asks for every log from its position, with all interests that are held.
-// Those of them that still wait for a marker are sent again afterwards.
-func (u *Upstream) open(ctx context.Context, l *link.Link, after []wire.Seq) error {
-	for i, pos := range after {
-		p := wire.LogID(i)
-		if i == l.Logs {
-			p = wire.StateLog
-		}
-		u.mu.Lock()
-		in := u.interestsLocked(p)
-		keys := make([]wire.Key, 0, in.held.len())
-		for k := range in.held.all() {
-			keys = append(keys, k)
-		}
-		in.del = nil // the new link never knew them
-		id := u.lastID
-		u.mu.Unlock()
-		if err := l.Open(ctx, p, pos, id, keys); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// gap is the least time between two rounds of deltas: what is wanted meanwhile
-// goes together. The first after a quiet time goes at once.
-const gap = 3 * time.Millisecond
-
-// sendInterests sends what is wanted and no longer wanted until the link ends.
-func (u *Upstream) sendInterests(ctx context.Context, l *link.Link) error {
-	u.wake()
-	pause := time.NewTimer(0)
-	defer pause.Stop()
-	for {
-		// A round when its pause is over and there is something to say.
-		wait, kick := pause.C, (<-chan struct{})(nil)
-		for wait != nil || kick != nil {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-l.Done():
-				return nil
-			case <-wait:
-				wait, kick = nil, u.kick
-			case <-kick:
-				kick = nil
-			}
-		}
-		for _, m := range u.nextDeltas() {
-			if err := l.Interest(ctx, m.p, m.id, m.add, m.del, m.since); err != nil {
-				return err
-			}
-		}
-		pause.Reset(gap)
-	}
 }
 
 type deltaMessage struct {
@@ -153,67 +89,67 @@ type deltaMessage struct {
 	since    wire.Seq
 }
 
-// nextDeltas numbers what can be sent now.
-func (u *Upstream) nextDeltas() []deltaMessage {
+// nextDeltas numbers what can be sent now over a link.
+func (u *Upstream) nextDeltas(s *session) []deltaMessage {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	var out []deltaMessage
-	for p, in := range u.logs {
-		if len(in.add)+len(in.del) == 0 || len(in.pending) >= maxPending {
+	for _, lg := range s.logs {
+		if lg.at != s || lg.phase != open || len(lg.add)+len(lg.del) == 0 || len(lg.pending) >= maxPending {
 			continue
 		}
 		u.lastID++
-		m := deltaMessage{p: p, id: u.lastID, since: link.Live}
-		for _, w := range in.add {
-			if in.held.has(w.Key) {
-				m.add = append(m.add, w.Key)
-				m.since = min(m.since, w.Since)
-			}
-			if w.Sent != nil {
-				w.Sent(m.id)
-			}
-		}
-		for _, k := range in.del {
-			if !in.held.has(k) { // not wanted again meanwhile
-				m.del = append(m.del, k)
-			}
-		}
-		in.pending[m.id] = in.add
-		in.add, in.del = nil, nil
-		out = append(out, m)
+		out = append(out, lg.next(u.lastID))
 	}
 	return out
 }
 
-// unsent puts what waits for the markers of a lost link back, oldest first.
-func (u *Upstream) unsent() {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for _, in := range u.logs {
-		var again []Want
-		for _, id := range slices.Sorted(maps.Keys(in.pending)) {
-			for _, w := range in.pending[id] {
-				w.Sent = nil // its number holds: the next Open says a later one
-				again = append(again, w)
-			}
+// next is delta id, of all that is to be sent.
+func (lg *followed) next(id uint64) deltaMessage {
+	m := deltaMessage{p: lg.p, id: id, since: link.Live}
+	for _, w := range lg.add {
+		if lg.held.has(w.Key) {
+			m.add = append(m.add, w.Key)
+			m.since = min(m.since, w.Since)
 		}
-		clear(in.pending)
-		in.add = append(again, in.add...)
+		if w.Sent != nil {
+			w.Sent(m.id)
+		}
 	}
+	for _, k := range lg.del {
+		if !lg.held.has(k) { // not wanted again meanwhile
+			m.del = append(m.del, k)
+		}
+	}
+	lg.pending[m.id] = lg.add
+	lg.add, lg.del = nil, nil
+	return m
+}
+
+// unsent puts what waits for the markers of a stream that has ended back, oldest
+// first.
+func (in *interests) unsent() {
+	var again []Want
+	for _, id := range slices.Sorted(maps.Keys(in.pending)) {
+		for _, w := range in.pending[id] {
+			w.Sent = nil // its number holds: the next Open says a later one
+			again = append(again, w)
+		}
+	}
+	clear(in.pending)
+	in.add = append(again, in.add...)
 }
 
 // marker hands the wants of a delta back.
-func (u *Upstream) marker(p wire.LogID, m link.Marker) {
+func (u *Upstream) marker(lg *followed, m link.Marker) {
 	u.mu.Lock()
-	in := u.interestsLocked(p)
-	wants := slices.DeleteFunc(in.pending[m.ID], func(w Want) bool { return !in.held.has(w.Key) })
-	delete(in.pending, m.ID)
-	more := len(in.add)+len(in.del) > 0
-	u.mu.Unlock()
-	if more {
-		u.wake()
+	wants := slices.DeleteFunc(lg.pending[m.ID], func(w Want) bool { return !lg.held.has(w.Key) })
+	delete(lg.pending, m.ID)
+	if len(lg.add)+len(lg.del) > 0 {
+		lg.wakeLocked()
 	}
+	u.mu.Unlock()
 	if len(wants) > 0 {
-		u.cfg.Sink.Live(p, wants, m)
+		u.cfg.Sink.Live(lg.p, wants, m)
 	}
 }

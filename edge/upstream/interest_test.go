@@ -7,12 +7,13 @@ import (
 
 	"selvedge/wire"
 	"selvedge/wire/link"
+	"selvedge/wire/tail"
 )
 
 // Each want is answered once, whatever happens to the link meanwhile.
 func TestEveryWantIsAnsweredOnceOverLinks(t *testing.T) {
 	c, s := newCore(t), newSink()
-	u, _ := start(t, s, only(c))
+	u, _ := start(t, s, only1(c))
 	const wants = 200
 	for i := range wants {
 		ch := wire.Channel(fmt.Sprintf("room:%d", i))
@@ -51,25 +52,24 @@ func TestEveryWantIsAnsweredOnceOverLinks(t *testing.T) {
 // What is no longer wanted when its marker comes is nobody's; wanted again, it
 // is answered again.
 func TestDropBeforeTheMarkerAndWantAgain(t *testing.T) {
-	u := New(Config{Sink: newSink()})
-	s := u.cfg.Sink.(*sink)
-	s.pos = make([]wire.Seq, logs+1)
+	s := newSink()
+	u, at := unlinked(s, 1)
 	u.Want(1, Want{Key: 7, Token: "first"})
-	sent := u.nextDeltas()
+	sent := u.nextDeltas(at)
 	u.Drop(1, 7)
-	u.marker(1, link.Marker{ID: sent[0].id, Seq: 5})
+	u.marker(u.logs[1], link.Marker{ID: sent[0].id, Seq: 5})
 	if n := s.lives("first"); n != 0 {
 		t.Errorf("a dropped want was answered %d times", n)
 	}
-	if d := u.nextDeltas(); len(d) != 1 || !slices.Equal(d[0].del, []wire.Key{7}) || len(d[0].add) != 0 {
+	if d := u.nextDeltas(at); len(d) != 1 || !slices.Equal(d[0].del, []wire.Key{7}) || len(d[0].add) != 0 {
 		t.Fatalf("the drop was sent as %+v", d)
 	}
 	u.Want(1, Want{Key: 7, Token: "again"})
-	d := u.nextDeltas()
+	d := u.nextDeltas(at)
 	if len(d) != 1 || !slices.Equal(d[0].add, []wire.Key{7}) || len(d[0].del) != 0 {
 		t.Fatalf("the second want was sent as %+v", d)
 	}
-	u.marker(1, link.Marker{ID: d[0].id, Seq: 9})
+	u.marker(u.logs[1], link.Marker{ID: d[0].id, Seq: 9})
 	if s.lives("again") != 1 {
 		t.Error("the second want was not answered")
 	}
@@ -77,13 +77,12 @@ func TestDropBeforeTheMarkerAndWantAgain(t *testing.T) {
 
 // A key that is dropped and wanted again between two deltas is never given up.
 func TestDropAndWantBetweenDeltas(t *testing.T) {
-	s := newSink()
-	u := New(Config{Sink: s})
+	u, at := unlinked(newSink(), 0)
 	u.Want(0, Want{Key: 7, Token: "a"})
-	u.nextDeltas()
+	u.nextDeltas(at)
 	u.Drop(0, 7)
 	u.Want(0, Want{Key: 7, Token: "b"})
-	d := u.nextDeltas()
+	d := u.nextDeltas(at)
 	if len(d) != 1 || len(d[0].del) != 0 || !slices.Equal(d[0].add, []wire.Key{7}) {
 		t.Errorf("sent %+v, want the key added and not deleted", d)
 	}
@@ -91,24 +90,24 @@ func TestDropAndWantBetweenDeltas(t *testing.T) {
 
 // Two channels may share a key: it is held until both are dropped.
 func TestTwoWantsOfOneKey(t *testing.T) {
-	u := New(Config{Sink: newSink()})
+	u, at := unlinked(newSink(), 0)
 	u.Want(0, Want{Key: 7, Token: "a"}, Want{Key: 7, Token: "b"})
-	u.nextDeltas()
+	u.nextDeltas(at)
 	u.Drop(0, 7)
-	if d := u.nextDeltas(); len(d) != 0 || u.Interests() != 1 {
+	if d := u.nextDeltas(at); len(d) != 0 || u.Interests() != 1 {
 		t.Errorf("sent %+v with %d interests, want nothing with one", d, u.Interests())
 	}
 	u.Drop(0, 7)
-	if d := u.nextDeltas(); len(d) != 1 || !slices.Equal(d[0].del, []wire.Key{7}) || u.Interests() != 0 {
+	if d := u.nextDeltas(at); len(d) != 1 || !slices.Equal(d[0].del, []wire.Key{7}) || u.Interests() != 0 {
 		t.Errorf("sent %+v with %d interests, want the key deleted", d, u.Interests())
 	}
 }
 
 // A delta asks since the oldest position that one of its wants needs.
 func TestADeltaAsksSinceItsOldestWant(t *testing.T) {
-	u := New(Config{Sink: newSink()})
+	u, at := unlinked(newSink(), 0)
 	u.Want(0, Want{Key: 1, Since: 30}, Want{Key: 2, Since: 10}, Want{Key: 3, Since: 20})
-	if d := u.nextDeltas(); len(d) != 1 || d[0].since != 10 {
+	if d := u.nextDeltas(at); len(d) != 1 || d[0].since != 10 {
 		t.Errorf("sent %+v, want since 10", d)
 	}
 }
@@ -116,27 +115,25 @@ func TestADeltaAsksSinceItsOldestWant(t *testing.T) {
 // No more deltas are under way than the other side takes; what is wanted
 // meanwhile goes together.
 func TestDeltasUnderWayAreBounded(t *testing.T) {
-	s := newSink()
-	s.pos = make([]wire.Seq, logs+1)
-	u := New(Config{Sink: s})
+	u, at := unlinked(newSink(), 0)
 	var first uint64
 	for i := range maxPending + 5 {
 		u.Want(0, Want{Key: wire.Key(i + 1), Token: fmt.Sprint(i)})
-		if d := u.nextDeltas(); len(d) > 0 && first == 0 {
+		if d := u.nextDeltas(at); len(d) > 0 && first == 0 {
 			first = d[0].id
 		}
 	}
 	if n := len(u.logs[0].pending); n != maxPending {
 		t.Fatalf("%d deltas are under way, want %d", n, maxPending)
 	}
-	<-u.kick
-	u.marker(0, link.Marker{ID: first})
+	<-at.kick
+	u.marker(u.logs[0], link.Marker{ID: first})
 	select {
-	case <-u.kick:
+	case <-at.kick:
 	default:
 		t.Error("a marker that makes room wakes nobody")
 	}
-	if d := u.nextDeltas(); len(d) != 1 || len(d[0].add) != 5 {
+	if d := u.nextDeltas(at); len(d) != 1 || len(d[0].add) != 5 {
 		t.Errorf("sent %+v, want five keys in one delta", d)
 	}
 }
@@ -145,7 +142,7 @@ func TestDeltasUnderWayAreBounded(t *testing.T) {
 // query that names one is answered after it on any link.
 func TestNumbersHoldOverLinks(t *testing.T) {
 	c, s := newCore(t), newSink()
-	u, _ := start(t, s, only(c))
+	u, _ := start(t, s, only1(c))
 	numbers := make(chan uint64, 10)
 	ask := func(key wire.Key) uint64 {
 		u.Want(wire.StateLog, Want{Key: key, Since: link.Live, Token: fmt.Sprint(key), Sent: func(id uint64) { numbers <- id }})
@@ -153,7 +150,7 @@ func TestNumbersHoldOverLinks(t *testing.T) {
 	}
 	first := ask(1)
 	until(t, "the marker", func() bool { return s.lives("1") == 1 })
-	c.tails[wire.StateLog].Reset(40)
+	c.tails[wire.StateLog].Append(tail.Record{Seq: 40, Kind: tail.Watermark})
 	links := s.links()
 	c.srv.Reset("cut")
 	until(t, "another link", func() bool { return s.links() > links })
@@ -171,15 +168,15 @@ func TestNumbersHoldOverLinks(t *testing.T) {
 // What a lost link left without a marker is sent again, oldest first, and its
 // number is not said again: the one that was said holds.
 func TestWhatALostLinkLeftIsSentAgain(t *testing.T) {
-	u := New(Config{Sink: newSink()})
+	u, at := unlinked(newSink(), 0)
 	said := map[wire.Key]int{}
 	for k := wire.Key(1); k <= 3; k++ {
 		u.Want(0, Want{Key: k, Token: "x", Sent: func(uint64) { said[k]++ }})
-		u.nextDeltas()
+		u.nextDeltas(at)
 	}
 	u.Want(0, Want{Key: 4, Token: "x", Sent: func(uint64) { said[4]++ }})
-	u.unsent()
-	if d := u.nextDeltas(); len(d) != 1 || !slices.Equal(d[0].add, []wire.Key{1, 2, 3, 4}) {
+	u.logs[0].unsent()
+	if d := u.nextDeltas(at); len(d) != 1 || !slices.Equal(d[0].add, []wire.Key{1, 2, 3, 4}) {
 		t.Errorf("sent %+v, want keys 1 to 4", d)
 	}
 	for k, n := range said {

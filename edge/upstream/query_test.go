@@ -3,16 +3,12 @@ package upstream
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"selvedge/wire"
-	"selvedge/wire/link"
 )
-
-func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func TestAQueryWaitsForALink(t *testing.T) {
 	c, s := newCore(t), newSink()
@@ -21,7 +17,7 @@ func TestAQueryWaitsForALink(t *testing.T) {
 		if !known.Load() {
 			return nil
 		}
-		return only(c)()
+		return only1(c)()
 	})
 	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
@@ -50,7 +46,7 @@ func holdFirst(c *core) {
 			c.srv.Reset("cut")
 			<-ctx.Done()
 		}
-		return &wire.Answer{Epoch: "again"}
+		return &wire.Answer{Epoch: "e1", Next: "again"}
 	}
 }
 
@@ -62,9 +58,9 @@ func TestAQueryIsAskedAgainAfterACut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c, s := newCore(t), newSink()
 			holdFirst(c)
-			u, _ := start(t, s, only(c))
+			u, _ := start(t, s, only1(c))
 			a, err := u.Query(t.Context(), q)
-			if err != nil || a.Epoch != "again" || c.asked() != 2 {
+			if err != nil || a.Next != "again" || c.asked() != 2 {
 				t.Errorf("%+v, %v after %d questions; want the second's answer", a, err, c.asked())
 			}
 		})
@@ -75,7 +71,7 @@ func TestAQueryIsAskedAgainAfterACut(t *testing.T) {
 func TestAPublishWithoutAnIDIsNotAskedAgain(t *testing.T) {
 	c, s := newCore(t), newSink()
 	holdFirst(c)
-	u, _ := start(t, s, only(c))
+	u, _ := start(t, s, only1(c))
 	if _, err := u.Query(t.Context(), &wire.Query{T: wire.QPublish}); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("%v, want ErrUnavailable", err)
 	}
@@ -91,31 +87,11 @@ func TestAQueryThatTheCoreDropsFails(t *testing.T) {
 	c.answer = func(context.Context, string, *wire.Query) *wire.Answer {
 		return &wire.Answer{Fills: []wire.Fill{{Frames: []wire.Data{make(wire.Data, 17<<20)}}}} // more than a link takes
 	}
-	u, _ := start(t, s, only(c))
+	u, _ := start(t, s, only1(c))
 	if _, err := u.Query(t.Context(), &wire.Query{T: wire.QFill}); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("%v, want ErrUnavailable", err)
 	}
 	if c.asked() != 1 {
 		t.Errorf("it was asked %d times", c.asked())
-	}
-}
-
-// A session that waits for a link asks in the moment that there is one: it must
-// be answered from after its interest, never refused because the link is young.
-func TestAQueryWithAMarkerIsAnsweredOnEveryYoungLink(t *testing.T) {
-	c, s := newCore(t), newSink()
-	u, changed := start(t, s, only(c))
-	number := make(chan uint64, 1)
-	u.Want(wire.StateLog, Want{Key: 1, Since: link.Live, Token: "x", Sent: func(id uint64) { number <- id }})
-	marker := <-number
-	for range 50 {
-		links := s.links()
-		c.srv.Reset("cut")
-		until(t, "the cut", func() bool { return get(s, func(s *sink) int { return s.cuts }) >= links })
-		changed <- struct{}{} // or it would pause
-		a, err := u.Query(t.Context(), &wire.Query{T: wire.QHello, P: wire.StateLog, Marker: marker})
-		if err != nil || a.Err != nil {
-			t.Fatalf("after %d links: %+v, %v", s.links(), a, err)
-		}
 	}
 }

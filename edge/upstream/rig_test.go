@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,11 +21,12 @@ import (
 const patience = 20 * time.Second
 
 // logs is the number of frame logs of a fake core.
-const logs = 3
+const logs = 8
 
 // core is a link server over a source that a test writes to.
 type core struct {
 	t     *testing.T
+	name  string
 	addr  string
 	tails map[wire.LogID]*tail.Tail
 	stop  func()
@@ -39,21 +40,30 @@ type core struct {
 	signals []wire.Signal                                           // guarded by mu
 }
 
+// newCore is a core over loopback.
 func newCore(t *testing.T) *core {
 	t.Helper()
 	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := identity.DevNode("core", "core-1")
+	return newCoreOn(t, "core-1", udp)
+}
+
+func newCoreOn(t *testing.T, name string, pc net.PacketConn) *core {
+	t.Helper()
+	id, err := identity.DevNode(identity.RoleCore, name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &core{t: t, addr: udp.LocalAddr().String(), epoch: "e1", tails: map[wire.LogID]*tail.Tail{wire.StateLog: tail.New(1<<20, 0)}}
+	c := &core{
+		t: t, name: name, addr: pc.LocalAddr().String(), epoch: "e1",
+		tails: map[wire.LogID]*tail.Tail{wire.StateLog: tail.New(1<<20, 0)},
+	}
 	for p := range wire.LogID(logs) {
 		c.tails[p] = tail.New(1<<20, 0)
 	}
-	if c.srv, err = link.Listen(udp, link.ServerConfig{TLS: id.ServerTLS(), Source: c, Logger: slog.New(slog.DiscardHandler)}); err != nil {
+	if c.srv, err = link.Listen(pc, link.ServerConfig{TLS: id.ServerTLS(), Source: c, Logger: discard()}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -64,7 +74,7 @@ func newCore(t *testing.T) *core {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		_ = udp.Close()
+		_ = pc.Close()
 	})
 	t.Cleanup(c.stop)
 	return c
@@ -72,8 +82,19 @@ func newCore(t *testing.T) *core {
 
 // frame appends a frame of a channel to its log.
 func (c *core) frame(ch wire.Channel, seq wire.Seq) {
-	p := wire.LogOf(ch, logs)
-	c.tails[p].Append(tail.Record{Seq: seq, Kind: tail.Frame, Keys: [2]wire.Key{wire.FramesKey(ch)}, Bytes: []byte(fmt.Sprintf("%s %d", ch, seq))})
+	c.tails[wire.LogOf(ch, logs)].Append(frameOf(ch, seq))
+}
+
+func frameOf(ch wire.Channel, seq wire.Seq) tail.Record {
+	return tail.Record{Seq: seq, Kind: tail.Frame, Keys: [2]wire.Key{wire.FramesKey(ch)}, Bytes: fmt.Appendf(nil, "%s %d", ch, seq)}
+}
+
+// renew gives the core another epoch, e2, and tells its links.
+func (c *core) renew() {
+	c.mu.Lock()
+	c.epoch = "e2"
+	c.mu.Unlock()
+	c.srv.Reset("epoch")
 }
 
 func (c *core) Epoch() string {
@@ -94,6 +115,10 @@ func (c *core) Moved(dst []wire.Key, p wire.LogID, keys []wire.Key, since wire.S
 	if c.tails[p].End() > since {
 		dst = append(dst, keys...)
 	}
+	return dst
+}
+
+func (c *core) Lost(dst []wire.Key, _ wire.LogID, _ map[wire.Key]struct{}, _, _ wire.Seq) []wire.Key {
 	return dst
 }
 
@@ -120,57 +145,111 @@ func (c *core) asked() int {
 	return len(c.queries)
 }
 
-// sink writes down what comes.
-type sink struct {
-	mu     sync.Mutex
-	linked []string       // guarded by mu: the epoch of each link
-	cuts   int            // guarded by mu
-	pos    []wire.Seq     // guarded by mu: by log, the state log last
-	live   map[string]int // guarded by mu: how often each Want.Token was answered
-	marks  map[string]link.Marker
-	frames []string // guarded by mu
-	sigs   int      // guarded by mu
-	refuse error    // guarded by mu: the answer to Linked
+// hold makes a sink's calls for some logs wait.
+type hold struct {
+	logs  func(wire.LogID) bool
+	until chan struct{}
 }
 
-func newSink() *sink { return &sink{live: map[string]int{}, marks: map[string]link.Marker{}} }
+// sink writes down what comes, and finds what must not be.
+type sink struct {
+	t *testing.T
 
-func (s *sink) Linked(epoch string, _ int, ends []wire.Seq) ([]wire.Seq, error) {
+	mu     sync.Mutex
+	epochs []string                // guarded by mu: of each Begin
+	linked []string                // guarded by mu: the node of each link
+	cuts   int                     // guarded by mu
+	pos    map[wire.LogID]wire.Seq // guarded by mu
+	busy   map[wire.LogID]bool     // guarded by mu: a call is under way
+	live   map[string]int          // guarded by mu: how often each Want.Token was answered
+	marks  map[string]link.Marker
+	frames []string                  // guarded by mu
+	seqs   map[wire.LogID][]wire.Seq // guarded by mu: of the frames
+	sigs   int                       // guarded by mu
+	refuse error                     // guarded by mu: the answer to Begin
+
+	stuck atomic.Pointer[hold]
+}
+
+func newSink() *sink {
+	return &sink{
+		pos: map[wire.LogID]wire.Seq{}, busy: map[wire.LogID]bool{}, live: map[string]int{},
+		marks: map[string]link.Marker{}, seqs: map[wire.LogID][]wire.Seq{},
+	}
+}
+
+func (s *sink) Begin(epoch string, n int, ends []wire.Seq) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.linked) == 0 || s.linked[len(s.linked)-1] != epoch {
-		s.pos = slices.Clone(ends)
+	for p, busy := range s.busy {
+		if busy {
+			s.t.Errorf("an epoch begins while log %d is with the sink", p)
+		}
 	}
-	s.linked = append(s.linked, epoch)
-	return slices.Clone(s.pos), s.refuse
+	s.epochs = append(s.epochs, epoch)
+	for p := range n {
+		s.pos[wire.LogID(p)] = ends[p]
+	}
+	s.pos[wire.StateLog] = ends[n]
+	clear(s.seqs)
+	return s.refuse
+}
+
+func (s *sink) Position(p wire.LogID) wire.Seq {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy[p] {
+		s.t.Errorf("log %d is opened while it is with the sink", p)
+	}
+	return s.pos[p]
+}
+
+// enter is the beginning of a call for log p.
+func (s *sink) enter(p wire.LogID) {
+	s.mu.Lock()
+	if s.busy[p] {
+		s.t.Errorf("log %d comes from two streams", p)
+	}
+	s.busy[p] = true
+	s.mu.Unlock()
+	if stuck := s.stuck.Load(); stuck != nil && stuck.logs(p) {
+		<-stuck.until
+	}
+	s.mu.Lock()
+}
+
+func (s *sink) leave(p wire.LogID) {
+	s.busy[p] = false
+	s.mu.Unlock()
 }
 
 func (s *sink) Records(p wire.LogID, records []tail.Record) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.enter(p)
+	defer s.leave(p)
 	for _, r := range records {
 		if r.Kind == tail.Frame {
+			var ch string
+			if _, err := fmt.Sscanf(string(r.Bytes), "%s %d", &ch, &r.Seq); err != nil {
+				s.t.Error(err)
+			}
 			s.frames = append(s.frames, string(r.Bytes))
+			s.seqs[p] = append(s.seqs[p], r.Seq)
 		}
-		if r.Kind == tail.Watermark && p != wire.StateLog {
-			s.pos[p] = max(s.pos[p], r.Seq)
-		}
+		s.pos[p] = max(s.pos[p], r.Seq)
 	}
 }
 
 func (s *sink) Live(p wire.LogID, wants []Want, m link.Marker) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.enter(p)
+	defer s.leave(p)
 	for _, w := range wants {
 		s.live[w.Token.(string)]++
 		s.marks[w.Token.(string)] = m
 	}
-	if p != wire.StateLog {
-		s.pos[p] = max(s.pos[p], m.Seq)
-	}
+	s.pos[p] = max(s.pos[p], m.Seq)
 }
 
-func (s *sink) Gap(wire.LogID, wire.Seq) {}
+func (s *sink) Gap(wire.LogID, wire.Seq, []wire.Key) {}
 
 func (s *sink) Signal(*wire.Signal) {
 	s.mu.Lock()
@@ -178,7 +257,13 @@ func (s *sink) Signal(*wire.Signal) {
 	s.mu.Unlock()
 }
 
-func (s *sink) Unlinked(error) {
+func (s *sink) Linked(node string) {
+	s.mu.Lock()
+	s.linked = append(s.linked, node)
+	s.mu.Unlock()
+}
+
+func (s *sink) Unlinked(string, error) {
 	s.mu.Lock()
 	s.cuts++
 	s.mu.Unlock()
@@ -195,21 +280,27 @@ func (s *sink) links() int           { return get(s, func(s *sink) int { return 
 func (s *sink) lives(tok string) int { return get(s, func(s *sink) int { return s.live[tok] }) }
 
 // start runs an Upstream over loopback until the test ends.
-func start(t *testing.T, s Sink, targets func() []Target) (*Upstream, chan struct{}) {
+func start(t *testing.T, s *sink, targets func() []Target) (*Upstream, chan struct{}) {
 	t.Helper()
 	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := identity.DevNode("edge", "edge-1")
+	changed := make(chan struct{}, 1)
+	return startOn(t, udp, s, targets, changed, discard()), changed
+}
+
+func startOn(t *testing.T, pc net.PacketConn, s *sink, targets func() []Target, changed chan struct{}, logger *slog.Logger) *Upstream {
+	t.Helper()
+	s.t = t
+	id, err := identity.DevNode(identity.RoleEdge, "edge-1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr := link.NewTransport(udp)
-	changed := make(chan struct{}, 1)
+	tr := link.NewTransport(pc)
 	u := New(Config{
 		Transport: tr, TLS: id.ClientTLS(), Node: "edge-1", Region: "eu-west", Sink: s,
-		Targets: targets, TargetsChanged: changed, Logger: slog.New(slog.DiscardHandler),
+		Targets: targets, TargetsChanged: changed, Logger: logger,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -220,13 +311,15 @@ func start(t *testing.T, s Sink, targets func() []Target) (*Upstream, chan struc
 			t.Error(err)
 		}
 		_ = tr.Close()
-		_ = udp.Close()
+		_ = pc.Close()
 	})
-	return u, changed
+	return u
 }
 
-func only(c *core) func() []Target {
-	return func() []Target { return []Target{{Node: "core-1", Addr: c.addr}} }
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func only1(c *core) func() []Target {
+	return func() []Target { return []Target{{Node: c.name, Addr: c.addr}} }
 }
 
 // until waits for a condition.
@@ -243,4 +336,16 @@ func until(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("never: %s", what)
 		}
 	}
+}
+
+// unlinked is an Upstream without Run, where log p is open at a link.
+func unlinked(s *sink, ps ...wire.LogID) (*Upstream, *session) {
+	u := New(Config{Sink: s, Logger: discard()})
+	at := &session{u: u, kick: make(chan struct{}, 1), logs: map[wire.LogID]*followed{}}
+	for _, p := range ps {
+		lg := u.logLocked(p)
+		lg.at, lg.phase = at, open
+		at.logs[p] = lg
+	}
+	return u, at
 }

@@ -5,39 +5,44 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
-	"net"
 	"sync"
 	"time"
 
 	"github.com/quic-go/quic-go"
 
+	"selvedge/topology"
 	"selvedge/wire"
 	"selvedge/wire/link"
 	"selvedge/wire/tail"
 )
 
-// Target is a node to take logs from.
+// Target is a core to take logs from.
 type Target struct {
-	Node string
-	Addr string // host:port, UDP
+	Node  string         // its name, which its certificate must bear
+	Addr  string         // host:port, UDP
+	State topology.State // as gossip has it; "" counts as ready
 }
 
 // Sink takes what comes down. For one log its methods are called from one
-// goroutine, in order; different logs come concurrently.
+// goroutine at a time, in order, also when the log moves from link to link;
+// different logs come concurrently.
 type Sink interface {
-	// Linked tells of a new link before anything comes over it, and returns
-	// from where to follow each log, the state log last; link.Live starts at
-	// the end. No other method runs meanwhile. An error ends the link.
-	Linked(epoch string, logs int, ends []wire.Seq) (after []wire.Seq, err error)
+	// Begin tells of the cluster's logs, and where they end, before anything else;
+	// and again when they have another epoch. No other method runs meanwhile. An
+	// error ends the link that brought it.
+	Begin(epoch string, logs int, ends []wire.Seq) error
+	// Position is where log p is to be followed from; no other method runs for p
+	// meanwhile. link.Live starts at the end.
+	Position(p wire.LogID) wire.Seq
 	// Records are frames, state records and watermarks.
 	Records(p wire.LogID, records []tail.Record)
 	// Live says that wants hold from the marker on.
 	Live(p wire.LogID, wants []Want, m link.Marker)
-	Gap(p wire.LogID, floor wire.Seq)
+	Gap(p wire.LogID, floor wire.Seq, lost []wire.Key)
 	Signal(s *wire.Signal)
-	// Unlinked tells that the link is gone.
-	Unlinked(err error)
+	// Linked tells of a new link, Unlinked of one that was lost.
+	Linked(node string)
+	Unlinked(node string, err error)
 }
 
 // Config sets up an Upstream. It is not modified.
@@ -45,7 +50,7 @@ type Config struct {
 	Transport    *quic.Transport
 	TLS          *tls.Config
 	Node, Region string
-	// Targets are the nodes to try, best first.
+	// Targets are the cores that there are, nearest first.
 	Targets func() []Target
 	// TargetsChanged receives when Targets may answer differently; nil = never.
 	TargetsChanged <-chan struct{}
@@ -55,206 +60,137 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// ErrUnavailable: there is no link, or it broke before the answer.
-var ErrUnavailable = errors.New("no link to a core")
-
-const (
-	// dialTimeout bounds one try: three round trips of the longest ocean.
-	dialTimeout = 5 * time.Second
-	// The pause between tries doubles from minBackoff to maxBackoff. It starts
-	// anew after a link that lived that long: one that is made and broken at
-	// once is no success.
-	minBackoff = 100 * time.Millisecond
-	maxBackoff = 2 * time.Second
+// Errors of this package.
+var (
+	// ErrUnavailable: there is no link to ask, or it broke before the answer, or
+	// the answer is of another epoch.
+	ErrUnavailable = errors.New("no link to a core")
+	// errNoCore: gossip knows of nobody to link to.
+	errNoCore = errors.New("no core is known yet")
 )
 
 // Upstream is the edge's way to the logs. Its methods are safe for concurrent
 // use.
 type Upstream struct {
-	cfg  Config
-	kick chan struct{} // capacity 1: some interest waits to be sent
+	cfg    Config
+	began  time.Time      // a monotonic zero
+	replan chan struct{}  // capacity 1: there may be something to plan
+	wg     sync.WaitGroup // links, and logs that are being closed
 
-	mu     sync.Mutex
-	link   *link.Link    // guarded by mu; nil while there is none
-	target string        // guarded by mu; the node that link leads to
-	linked chan struct{} // guarded by mu; closed when link is set, then new
-	logs   map[wire.LogID]*interests
-	lastID uint64 // guarded by mu; ids of deltas ascend over all links
+	mu       sync.Mutex
+	epoch    string                   // guarded by mu; "" = no core has told yet
+	count    int                      // guarded by mu; frame logs, 0 as long
+	changing bool                     // guarded by mu: the epoch is, and nothing may be opened
+	left     map[string]time.Time     // guarded by mu; epochs that were followed, and until when
+	logs     map[wire.LogID]*followed // guarded by mu
+	nodes    map[string]*node         // guarded by mu
+	lastID   uint64                   // guarded by mu; ids of deltas ascend over all links
+	linked   chan struct{}            // guarded by mu; closed when there is another way to ask, then new
+	nobody   bool                     // guarded by mu: that no core is known was logged
 }
 
 // New is an Upstream; Run makes it work.
 func New(cfg Config) *Upstream {
 	return &Upstream{
-		cfg: cfg, kick: make(chan struct{}, 1),
-		linked: make(chan struct{}), logs: map[wire.LogID]*interests{},
+		cfg: cfg, began: time.Now(), replan: make(chan struct{}, 1), left: map[string]time.Time{},
+		logs: map[wire.LogID]*followed{}, nodes: map[string]*node{}, linked: make(chan struct{}),
 	}
 }
 
-// Run keeps a link until ctx ends.
+// Run keeps the links and follows the logs until ctx ends.
 func (u *Upstream) Run(ctx context.Context) error {
-	backoff := minBackoff
-	var told string // the last trouble logged, so that it is logged once
+	defer u.wg.Wait()
+	t := time.NewTimer(0)
+	defer t.Stop()
 	for {
-		err := u.once(ctx, &backoff)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if text := err.Error(); text != told {
-			level := slog.LevelWarn
-			if errors.Is(err, errNoCore) {
-				level = slog.LevelInfo // as at every start: gossip takes a moment
-			}
-			u.cfg.Logger.Log(ctx, level, "no upstream", "err", err)
-			told = text
-		}
-		t := time.NewTimer(backoff/2 + rand.N(backoff/2))
 		select {
 		case <-ctx.Done():
+			return nil
 		case <-u.cfg.TargetsChanged:
+		case <-u.replan:
 		case <-t.C:
 		}
-		t.Stop()
-		backoff = min(2*backoff, maxBackoff)
+		t.Reset(u.plan(ctx, time.Now()))
 	}
 }
 
-// errNoCore: gossip knows of nobody to link to.
-var errNoCore = errors.New("no core is known yet")
-
-// once tries the targets in order, and serves the first link that comes up
-// until it ends.
-func (u *Upstream) once(ctx context.Context, backoff *time.Duration) error {
-	err := errNoCore
-	for _, t := range u.cfg.Targets() {
-		var l *link.Link
-		if l, err = u.dial(ctx, t); err != nil {
-			continue
-		}
-		start := time.Now()
-		err = u.serve(ctx, l, t)
-		if time.Since(start) > maxBackoff {
-			*backoff = minBackoff
-		}
-		return err
+// look has the planner look again.
+func (u *Upstream) look() {
+	select {
+	case u.replan <- struct{}{}:
+	default:
 	}
-	return err
 }
 
-func (u *Upstream) dial(ctx context.Context, t Target) (*link.Link, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
-	addr, err := net.ResolveUDPAddr("udp", t.Addr)
-	if err != nil {
-		return nil, err
-	}
-	return link.Dial(ctx, u.cfg.Transport, addr, link.DialConfig{
-		TLS: u.cfg.TLS, Node: u.cfg.Node, Region: u.cfg.Region, Receiver: receiver{u}, Status: u.cfg.Status,
-	})
+// tellLocked wakes those who wait for a way to ask.
+func (u *Upstream) tellLocked() {
+	close(u.linked)
+	u.linked = make(chan struct{})
 }
 
-// serve opens the logs over l and feeds the sink until l ends.
-func (u *Upstream) serve(ctx context.Context, l *link.Link, t Target) error {
-	defer l.Close()
-	after, err := u.cfg.Sink.Linked(l.Epoch, l.Logs, l.Ends)
-	if err != nil {
-		return err
+// now is the time since the Upstream was made: no clock that is set moves it.
+func (u *Upstream) now() time.Duration { return time.Since(u.began) }
+
+// Fresh is when the last watermark of log p came, by the monotonic clock; zero if
+// none has. Everything of ours in p up to some moment before it was received; an
+// answer is as old as that.
+func (u *Upstream) Fresh(p wire.LogID) time.Time {
+	u.mu.Lock()
+	lg := u.logs[p]
+	u.mu.Unlock()
+	if lg == nil || lg.water.Load() == 0 {
+		return time.Time{}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- l.Run(ctx) }()
-	err = u.open(ctx, l, after)
-	if err == nil {
-		u.setLink(l, t.Node)
-		u.cfg.Logger.Info("linked", "to", t.Node, "addr", t.Addr, "epoch", l.Epoch)
-		err = u.sendInterests(ctx, l)
-	}
-	l.Close()
-	runErr := <-done
-	u.setLink(nil, "")
-	u.unsent()
-	if err = errors.Join(err, runErr); err == nil {
-		err = errors.New("the link was closed by the other side")
-	}
-	u.cfg.Sink.Unlinked(err)
-	return err
+	return u.began.Add(time.Duration(lg.water.Load()))
 }
 
-func (u *Upstream) setLink(l *link.Link, target string) {
+// Link describes a link that is up.
+type Link struct {
+	Node        string
+	RTT, Offset time.Duration
+	Logs        int // followed over it, the state log among them
+}
+
+// Links are the links that are up, nearest core first.
+func (u *Upstream) Links() []Link {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.link, u.target = l, target
-	if l != nil {
-		close(u.linked)
-		u.linked = make(chan struct{})
-	}
-}
-
-// Status describes the present link; ok is false while there is none.
-func (u *Upstream) Status() (to string, rtt, offset time.Duration, ok bool) {
-	u.mu.Lock()
-	l, to := u.link, u.target
-	u.mu.Unlock()
-	if l == nil {
-		return "", 0, 0, false
-	}
-	return to, l.RTT(), l.ClockOffset(), true
-}
-
-// Query asks the core, and waits for a link as long as ctx lets it. A query
-// whose link breaks is asked again, but for a publish without an idempotency
-// id: that one fails with ErrUnavailable, as does a query that the core doesn't
-// answer over a link that holds.
-func (u *Upstream) Query(ctx context.Context, q *wire.Query) (*wire.Answer, error) {
-	for {
-		u.mu.Lock()
-		l, linked := u.link, u.linked
-		u.mu.Unlock()
-		if l == nil {
-			select {
-			case <-linked:
-				continue
-			case <-ctx.Done():
-				return nil, ErrUnavailable
+	var out []Link
+	for _, s := range u.sessionsLocked() {
+		l := Link{Node: s.n.name, RTT: s.l.RTT(), Offset: s.l.ClockOffset()}
+		for _, lg := range u.logs {
+			if lg.at == s {
+				l.Logs++
 			}
 		}
-		a, err := l.Query(ctx, q)
-		if err == nil {
-			return a, nil
-		}
-		if ctx.Err() != nil || q.T == wire.QPublish && q.MsgID == "" {
-			return nil, errors.Join(ErrUnavailable, err)
-		}
-		select { // the link tells a little later that it is broken, if it is
-		case <-l.Done():
-		case <-ctx.Done():
-			return nil, ErrUnavailable
-		case <-time.After(minBackoff):
-			return nil, errors.Join(ErrUnavailable, err)
-		}
-		select { // Run will notice, and make another
-		case <-linked:
-		case <-ctx.Done():
-			return nil, ErrUnavailable
-		}
+		out = append(out, l)
 	}
+	return out
 }
 
-// Signal passes a signal on, best effort.
-func (u *Upstream) Signal(s *wire.Signal) error {
+// Status describes the link that the state log comes by, or else the nearest;
+// ok is false while there is none.
+func (u *Upstream) Status() (to string, rtt, offset time.Duration, ok bool) {
 	u.mu.Lock()
-	l := u.link
+	s := u.askLocked(&wire.Query{P: wire.StateLog}).s
+	if s == nil {
+		s = u.nearestLocked()
+	}
 	u.mu.Unlock()
-	if l == nil {
+	if s == nil {
+		return "", 0, 0, false
+	}
+	return s.n.name, s.l.RTT(), s.l.ClockOffset(), true
+}
+
+// Signal passes a signal on, best effort, to the core that serves its channel's
+// log: that one knows who else wants it.
+func (u *Upstream) Signal(sig *wire.Signal) error {
+	u.mu.Lock()
+	s := u.askLocked(&wire.Query{T: wire.QHistory, Ch: sig.Ch}).s
+	u.mu.Unlock()
+	if s == nil {
 		return ErrUnavailable
 	}
-	return l.Signal(s)
+	return s.l.Signal(sig)
 }
-
-// receiver is the Upstream as its link sees it.
-type receiver struct{ u *Upstream }
-
-func (r receiver) Records(p wire.LogID, records []tail.Record) { r.u.cfg.Sink.Records(p, records) }
-func (r receiver) Gap(p wire.LogID, floor wire.Seq)            { r.u.cfg.Sink.Gap(p, floor) }
-func (r receiver) Signal(s *wire.Signal)                       { r.u.cfg.Sink.Signal(s) }
-func (r receiver) Marker(p wire.LogID, m link.Marker)          { r.u.marker(p, m) }

@@ -20,6 +20,7 @@ type AdminConfig struct {
 	Ready    *Ready               // /readyz; required
 	Varz     func() any           // /varz, as JSON; nil = an empty object. Called from many goroutines
 	Mount    http.Handler         // every other path; nil = 404
+	Network  Network              // opens the port; nil = the system's
 	Logger   *slog.Logger         // nil = silence
 }
 
@@ -35,7 +36,7 @@ type Admin struct {
 // StartAdmin listens on addr (host:port) and serves until Close. The error of an
 // occupied port wraps ErrAddrInUse.
 func StartAdmin(addr string, cfg AdminConfig) (*Admin, error) {
-	listener, err := Listen("admin", addr, "admin-addr")
+	listener, err := OpenedBy(cfg.Network).Listen("admin", addr, "admin-addr")
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,28 @@ import (
 // ErrAddrInUse: another process has the address that a node was to listen on.
 var ErrAddrInUse = errors.New("in use by another process")
 
+// Network opens a node's sockets. Its methods are as Listen and ListenUDP.
+type Network interface {
+	Listen(kind, addr, flag string) (net.Listener, error)
+	ListenUDP(kind, addr, flag string) (net.PacketConn, error)
+}
+
+// OpenedBy is n, or the system's network where n is nil.
+func OpenedBy(n Network) Network {
+	if n == nil {
+		return system{}
+	}
+	return n
+}
+
+type system struct{}
+
+func (system) Listen(kind, addr, flag string) (net.Listener, error) { return Listen(kind, addr, flag) }
+
+func (system) ListenUDP(kind, addr, flag string) (net.PacketConn, error) {
+	return ListenUDP(kind, addr, flag)
+}
+
 // Listen opens addr (host:port, TCP) for the part of the node that kind names,
 // such as "admin". The error is one line that names the address and the flag
 // (without dashes) that changes it.

@@ -80,7 +80,7 @@ func TestMemory(t *testing.T) {
 	for _, args := range [][]string{nil, {"--tls", "--transport", "portable"}} {
 		var r Result
 		out := measured(t, &r, append([]string{"memory", "--sockets", "50", "--settle", "10ms", "--rooms", "20", "--per-user", "5"}, args...)...)
-		checkRows(t, r.Rows, 5)
+		checkRows(t, r.Rows, 7)
 		if !strings.Contains(out, "(50 sockets)") || strings.Contains(out, "TLS") != (args != nil) {
 			t.Errorf("%v printed %s", args, out)
 		}
@@ -99,7 +99,7 @@ func TestGC(t *testing.T) {
 func TestTable(t *testing.T) {
 	var r TableResult
 	out := measured(t, &r, "table", "--sockets", "50", "--pairs", "1", "--settle", "10ms", "--seconds", "0.4", "--quick", "--transport", "portable")
-	checkRows(t, r.Rows, 5+5+5+5+4)
+	checkRows(t, r.Rows, 5+7+7+5+4)
 	if len(r.Parts) != 5 || !strings.Contains(out, "QUICK") || !strings.Contains(out, "TLS") {
 		t.Errorf("%d parts, printed %s", len(r.Parts), out)
 	}

@@ -1,5 +1,7 @@
 package bench
 
+import "selvedge/simulations/faults"
+
 // Command is `selvedge bench`.
 type Command struct {
 	Fanout FanoutCommand `cmd:"" help:"What a delivery costs, and how fast a frame is at 10,000 sockets."`
@@ -9,6 +11,10 @@ type Command struct {
 	GC     GCCommand     `cmd:"" name:"gc" help:"How much the garbage collector disturbs a full and busy edge."`
 	Table  TableCommand  `cmd:"" help:"All of these, as one table."`
 	Day    DayCommand    `cmd:"" help:"A day's worth: 50,000 messages over 200 rooms to 1,000 clients at three edges, each accounted for."`
+
+	Faults faults.Command `cmd:"" help:"What goes wrong on purpose, and whether anything is lost: kill -9, a full disk, a power loss."`
+
+	FaultMembers faults.MembersCommand `cmd:"" hidden:"" help:"The members of 'faults'."`
 
 	Clients clientsCommand `cmd:"" hidden:"" help:"The receivers of the other commands."`
 	Floor   floorCommand   `cmd:"" hidden:"" help:"The bare floor of the other commands."`

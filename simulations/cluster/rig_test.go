@@ -113,20 +113,25 @@ func devKeys(t *testing.T, role, name string) node.Keys {
 // edge starts an edge and returns its URL.
 func (r *rig) edge(name, in, transport string) (url string) {
 	r.t.Helper()
+	cfg := r.edgeConfig(name, in, transport)
+	run(r.t, name, func(ctx context.Context) error { return edge.Run(ctx, cfg) })
+	r.await("http://" + cfg.PublicAddr + "/readyz")
+	return "http://" + cfg.PublicAddr
+}
+
+func (r *rig) edgeConfig(name, in, transport string) edge.Config {
+	r.t.Helper()
 	addrs := freeAddrs(r.t, 4)
 	place, ok := region.Lookup(in)
 	if !ok {
 		r.t.Fatalf("no region %s", in)
 	}
-	cfg := edge.Config{
+	return edge.Config{
 		Name: name, Region: place, Keys: devKeys(r.t, "edge", name), Tokens: identity.DevTokens(), Seeds: []string{r.ctl},
 		Build: config.ReadBuild(), Logger: logger(r.t, name),
 		PublicAddr: addrs[0], LinkAddr: addrs[1], GossipAddr: addrs[2], AdminAddr: addrs[3], Reachable: reachable,
 		Transport: transport, AllowedOrigins: []string{"*"}, Compression: true, CacheBytes: 64 << 20, Ping: 25 * time.Second,
 	}
-	run(r.t, name, func(ctx context.Context) error { return edge.Run(ctx, cfg) })
-	r.await("http://" + addrs[0] + "/readyz")
-	return "http://" + addrs[0]
 }
 
 // await waits until a URL answers 200.

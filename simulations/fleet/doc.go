@@ -1,3 +1,3 @@
-// Package fleet runs a core and edges as processes on this machine, with
-// development keys, to be measured, and killed.
+// Package fleet runs cores and edges as processes on this machine, with
+// development keys, to be measured, paused, killed and started again.
 package fleet

@@ -1,63 +1,70 @@
 package fleet
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"slices"
-	"sync"
-	"syscall"
-	"time"
+	"strings"
 )
 
-const (
-	// readyTime bounds the start of a node.
-	readyTime = 20 * time.Second
-	// stopTime bounds its end, before it is killed.
-	stopTime = 15 * time.Second
-)
-
-// Fleet is a core and its edges.
-type Fleet struct {
-	Core  *Node
-	Edges []*Node
-
-	binary string
-	env    []string
-	dir    string // the core's data
+// Config is what a fleet is made of.
+type Config struct {
+	// Binary is what the nodes are processes of.
+	Binary string
+	// Env is added to their environment.
+	Env []string
+	// Cores is how many there are; 0 = 1.
+	Cores int
+	// CoreFlags are for each core.
+	CoreFlags []string
+	// CoreUnder is a command that runs the cores: their command line follows it.
+	// It must become the core (exec), so that signals reach it; empty = none.
+	CoreUnder []string
+	// Data is the folder of the cores' data, made if missing, and kept by Stop;
+	// "" = a temporary one.
+	Data string
+	// Regions has an edge in each.
+	Regions []string
+	// EdgeFlags are for each edge.
+	EdgeFlags []string
 }
 
-// Node is one process.
-type Node struct {
-	Name   string
-	URL    string // the core's API, or the edge's public port
-	Admin  string // URL of the admin port
-	Gossip string // address
+// Fleet is cores and their edges.
+type Fleet struct {
+	Core  *Node   // the first of Cores
+	Cores []*Node // in the order of their names
+	Edges []*Node
 
-	cmd  *exec.Cmd
-	log  *tailBuffer
-	done chan struct{} // closed when the process has ended
-	err  error         // how it ended; set before done is closed
+	cfg  Config
+	temp string // the folder to remove; "" = none
 }
 
 // Start starts a core, and an edge in each region, as processes of binary with
 // env added, and waits until they are fit for traffic. Stop the fleet, also
 // after an error.
 func Start(ctx context.Context, binary string, env []string, regions ...string) (*Fleet, error) {
-	f := &Fleet{binary: binary, env: env}
-	var err error
-	if f.dir, err = os.MkdirTemp("", "selvedge-fleet-"); err != nil {
+	return Run(ctx, Config{Binary: binary, Env: env, Regions: regions})
+}
+
+// Run starts a fleet and waits until its nodes are fit for traffic. Stop it,
+// also after an error.
+func Run(ctx context.Context, cfg Config) (*Fleet, error) {
+	f := &Fleet{cfg: cfg}
+	if cfg.Data == "" {
+		var err error
+		if f.temp, err = os.MkdirTemp("", "selvedge-fleet-"); err != nil {
+			return f, err
+		}
+		f.cfg.Data = f.temp
+	}
+	if err := f.startCores(ctx); err != nil {
 		return f, err
 	}
-	if err := f.StartCore(ctx); err != nil {
-		return f, err
-	}
-	for _, region := range regions {
+	for _, region := range cfg.Regions {
 		if _, err := f.StartEdge(ctx, region); err != nil {
 			return f, err
 		}
@@ -65,127 +72,132 @@ func Start(ctx context.Context, binary string, env []string, regions ...string) 
 	return f, nil
 }
 
-// StartCore starts the core, or starts it again, on the data and the addresses
-// that it had.
-func (f *Fleet) StartCore(ctx context.Context) error {
-	var old []string
-	if f.Core != nil {
-		old = f.Core.cmd.Args[1:]
+// startCores starts all of them before it waits for any: those of a cluster
+// are ready only together.
+func (f *Fleet) startCores(ctx context.Context) error {
+	lines := make([][]string, max(f.cfg.Cores, 1))
+	for i := range lines {
+		var err error
+		if lines[i], err = f.coreArgs(i); err != nil {
+			return err
+		}
 	}
-	n, err := f.start(ctx, old, "core", "core-1", "--api-addr", "--data", f.dir)
+	for i, args := range lines {
+		for k, other := range lines {
+			if k != i {
+				args = append(args, "--join", gossipOf(other))
+			}
+		}
+		n, err := f.start(nameOf(args), f.cfg.CoreUnder, args)
+		if err != nil {
+			return err
+		}
+		f.Cores = append(f.Cores, n)
+	}
+	f.Core = f.Cores[0]
+	for _, n := range f.Cores {
+		if err := n.await(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// coreArgs is the command line of core i, but for whom it joins.
+func (f *Fleet) coreArgs(i int) ([]string, error) {
+	args, err := nodeArgs("core", fmt.Sprintf("core-%d", i+1), "--api-addr")
+	if err != nil {
+		return nil, err
+	}
+	args = append(append(args, "--data", f.folder(i)), f.cfg.CoreFlags...)
+	if slices.Contains(f.cfg.CoreFlags, "--replicas") {
+		addrs, err := freeAddrs(1)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "--log-addr", addrs[0])
+	}
+	return args, nil
+}
+
+// folder is the data of core i: all of Data for a single one.
+func (f *Fleet) folder(i int) string {
+	if f.cfg.Cores <= 1 {
+		return f.cfg.Data
+	}
+	return filepath.Join(f.cfg.Data, fmt.Sprintf("core-%d", i+1))
+}
+
+// Data is the folder of the first core's data.
+func (f *Fleet) Data() string { return f.folder(0) }
+
+// StartCore starts the first core again, on the data and the addresses that it
+// had, and waits until it is fit for traffic.
+func (f *Fleet) StartCore(ctx context.Context) error {
+	n, err := f.Restart(ctx, f.Core)
 	if n != nil {
 		f.Core = n
 	}
 	return err
 }
 
-// StartEdge adds an edge in a region, with more flags. With --tls-cert among
-// them its URL is an https one.
-func (f *Fleet) StartEdge(ctx context.Context, region string, flags ...string) (*Node, error) {
-	name := fmt.Sprintf("edge-%d", len(f.Edges)+1)
-	flags = append([]string{"--region", region, "--join", f.Core.Gossip}, flags...)
-	n, err := f.start(ctx, nil, "edge", name, "--public-addr", flags...)
-	if n != nil {
-		f.Edges = append(f.Edges, n)
-	}
-	return n, err
-}
-
-// start runs a node; front names the flag of the address that it is used by.
-// With args of an earlier run it is that node again.
-func (f *Fleet) start(ctx context.Context, args []string, role, name, front string, more ...string) (*Node, error) {
-	if args == nil {
-		addrs, err := freeAddrs(4)
-		if err != nil {
-			return nil, err
-		}
-		args = append([]string{
-			role, "--dev", "--name", name, "--log-level", "warn",
-			front, addrs[0], "--link-addr", addrs[1], "--gossip-addr", addrs[2], "--admin-addr", addrs[3],
-		}, more...)
-	}
-	// args[6:] are pairs of address flags and values
-	n := &Node{Name: name, URL: "http://" + args[7], Gossip: args[11], Admin: "http://" + args[13], log: &tailBuffer{}, done: make(chan struct{})}
-	if slices.Contains(args, "--tls-cert") {
-		n.URL = "https://" + args[7]
-	}
-	n.cmd = exec.Command(f.binary, args...)
-	n.cmd.Env = append(n.cmd.Environ(), f.env...)
-	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
-	if err := n.cmd.Start(); err != nil {
+// Restart starts a node that has ended again, on the data and the addresses that
+// it had, and waits until it is fit for traffic. The new one takes the old one's
+// place in f.
+func (f *Fleet) Restart(ctx context.Context, old *Node) (*Node, error) {
+	n, err := f.start(old.Name, old.under, old.args)
+	if err != nil {
 		return nil, err
 	}
-	go func() {
-		n.err = n.cmd.Wait()
-		close(n.done)
-	}()
+	for _, list := range [][]*Node{f.Cores, f.Edges} {
+		if i := slices.Index(list, old); i >= 0 {
+			list[i] = n
+		}
+	}
+	if f.Core == old {
+		f.Core = n
+	}
 	return n, n.await(ctx)
 }
 
-// await waits until the node is fit for traffic.
-func (n *Node) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTime)
-	defer cancel()
-	for !Ready(ctx, n.Admin) {
-		select {
-		case <-n.done:
-			return fmt.Errorf("%s ended at its start: %w: %s", n.Name, n.err, n.log)
-		case <-ctx.Done():
-			return fmt.Errorf("%s was not ready in time: %s", n.Name, n.log)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	return nil
-}
-
-// Ready reports whether the node at a base URL is fit for traffic.
-func Ready(ctx context.Context, url string) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", nil)
+// StartEdge adds an edge in a region, with more flags. With --tls-cert among
+// them its URL is an https one.
+func (f *Fleet) StartEdge(ctx context.Context, region string, flags ...string) (*Node, error) {
+	args, err := nodeArgs("edge", fmt.Sprintf("edge-%d", len(f.Edges)+1), "--public-addr")
 	if err != nil {
-		return false
+		return nil, err
 	}
-	res, err := http.DefaultClient.Do(req)
+	var seeds []string
+	for _, c := range f.Cores {
+		seeds = append(seeds, c.Gossip)
+	}
+	args = append(args, "--region", region, "--join", strings.Join(seeds, ","), "--drain", "0s") // a later --drain wins
+	args = append(args, f.cfg.EdgeFlags...)
+	n, err := f.start(nameOf(args), nil, append(args, flags...))
 	if err != nil {
-		return false
+		return nil, err
 	}
-	_ = res.Body.Close()
-	return res.StatusCode == http.StatusOK
+	f.Edges = append(f.Edges, n)
+	return n, n.await(ctx)
 }
 
-// Kill ends the node as a power cut of its process would: SIGKILL.
-func (n *Node) Kill() {
-	_ = n.cmd.Process.Kill()
-	<-n.done
-}
-
-// Stop asks the node to end, and kills it if it does not in time.
-func (n *Node) Stop() error {
-	_ = n.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-n.done:
-		return n.err
-	case <-time.After(stopTime):
-		n.Kill()
-		return fmt.Errorf("%s did not stop within %v: %s", n.Name, stopTime, n.log)
-	}
-}
-
-// PID is the node's process.
-func (n *Node) PID() int { return n.cmd.Process.Pid }
-
-// Log is the end of what the node logged.
-func (n *Node) Log() string { return n.log.String() }
-
-// Stop ends every node, edges first, and removes the data.
+// Stop ends every node, edges first, and removes what is temporary.
 func (f *Fleet) Stop() {
-	for _, n := range append(f.Edges, f.Core) {
-		if n != nil {
-			_ = n.Stop()
-		}
+	for _, n := range slices.Concat(f.Edges, f.Cores) {
+		_ = n.Stop() // it may have been killed
 	}
-	if f.dir != "" {
-		_ = os.RemoveAll(f.dir)
+	if f.temp != "" {
+		_ = os.RemoveAll(f.temp)
 	}
+}
+
+// Logs is the end of what each node logged that logged anything.
+func (f *Fleet) Logs() string {
+	var b strings.Builder
+	for _, n := range slices.Concat(f.Cores, f.Edges) {
+		fmt.Fprintf(&b, "%s:\n%s\n", n.Name, cmp.Or(n.Log(), "nothing"))
+	}
+	return b.String()
 }
 
 // EdgeURLs are the edges' public URLs.
@@ -197,48 +209,5 @@ func (f *Fleet) EdgeURLs() []string {
 	return urls
 }
 
-// freeAddrs are loopback addresses whose port nobody uses, for TCP and UDP.
-func freeAddrs(n int) ([]string, error) {
-	out := make([]string, 0, n)
-	for tries := 0; len(out) < n; tries++ {
-		if tries > 100*n {
-			return nil, errors.New("no free ports on loopback")
-		}
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer tcp.Close() // keeps the port from being found twice
-		udp, err := net.ListenPacket("udp", tcp.Addr().String())
-		if err != nil {
-			continue
-		}
-		defer udp.Close()
-		out = append(out, tcp.Addr().String())
-	}
-	return out, nil
-}
-
-// tailBuffer keeps the end of what a node logged.
-type tailBuffer struct {
-	mu sync.Mutex
-	b  []byte // guarded by mu
-}
-
-const keptLog = 4 << 10
-
-func (t *tailBuffer) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.b = append(t.b, b...)
-	if len(t.b) > 2*keptLog {
-		t.b = bytes.Clone(t.b[len(t.b)-keptLog:])
-	}
-	return len(b), nil
-}
-
-func (t *tailBuffer) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(bytes.TrimSpace(t.b))
-}
+// errNoPorts says that loopback is full.
+var errNoPorts = errors.New("no free ports on loopback")

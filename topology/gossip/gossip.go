@@ -29,9 +29,9 @@ type Gossip struct {
 	running sync.WaitGroup
 	updated chan struct{} // room for one token: the description changed; never closed
 
-	mu     sync.Mutex
-	closed bool // no call of list may follow
-	left   bool
+	mu     sync.Mutex    // never held while list waits
+	closed bool          // no call of list may follow
+	left   chan struct{} // closed by Leave when it is done; nil = nobody has called it
 }
 
 // Start binds and begins to gossip. It returns at once even if no seed answers:
@@ -105,7 +105,7 @@ func (g *Gossip) LastError() error { return g.joiner.lastError() }
 func (g *Gossip) Update(change func(*topology.Node)) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.closed || g.left {
+	if g.closed || g.left != nil {
 		return ErrClosed
 	}
 	if err := g.members.updateSelf(change); err != nil {
@@ -139,11 +139,14 @@ func (g *Gossip) spreadUpdates(ctx context.Context) {
 // isn't in anybody's snapshot.
 func (g *Gossip) Leave(timeout time.Duration) error {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed || g.left {
+	if g.closed || g.left != nil {
+		g.mu.Unlock()
 		return ErrClosed
 	}
-	g.left = true
+	left := make(chan struct{})
+	defer close(left)
+	g.left = left
+	g.mu.Unlock()
 	g.joiner.retire()
 	if err := g.list.Leave(timeout); err != nil {
 		return fmt.Errorf("gossip: leave: %w", err)
@@ -160,7 +163,11 @@ func (g *Gossip) Close() error {
 		return nil
 	}
 	g.closed = true
+	left := g.left
 	g.mu.Unlock()
+	if left != nil {
+		<-left
+	}
 
 	g.stop()
 	err := g.list.Shutdown()

@@ -1,10 +1,8 @@
 package link
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
-	"encoding/binary"
 	"fmt"
 	"net"
 	"sync"
@@ -14,6 +12,7 @@ import (
 	"github.com/quic-go/quic-go"
 	"golang.org/x/sync/errgroup"
 
+	"selvedge/internal/identity"
 	"selvedge/wire"
 	"selvedge/wire/tail"
 )
@@ -25,15 +24,20 @@ type Receiver interface {
 	// set. They may be kept.
 	Records(p wire.LogID, records []tail.Record)
 	Marker(p wire.LogID, m Marker)
-	// Gap says that everything up to floor that was not received is gone.
-	Gap(p wire.LogID, floor wire.Seq)
+	// Gap says that everything up to floor that was not received is gone, and
+	// that only the interests in lost had, or may have had, any of it.
+	Gap(p wire.LogID, floor wire.Seq, lost []wire.Key)
+	// Behind says that the upstream's log ends before the position that it was
+	// opened after. Nothing follows: close the log, and look elsewhere.
+	Behind(p wire.LogID, end wire.Seq)
 	Signal(s *wire.Signal)
 }
 
 // DialConfig sets up a Link. It is not modified.
 type DialConfig struct {
 	TLS          *tls.Config // with our certificate, and a check of the peer's
-	Node, Region string      // who we are
+	Node, Region string      // who we are; Node is what our certificate names
+	Peer         string      // the core that must answer; "" = any core
 	Receiver     Receiver
 	Status       func() Status // told upstream each second; nil = nothing is
 }
@@ -48,13 +52,14 @@ type Link struct {
 	Logs    int
 	Ends    []wire.Seq // by log at the time of hello, the state log last
 
-	writing chan struct{} // capacity 1: held while writing to control
-	signals chan []byte   // to be sent; never closed
-	offset  atomic.Int64  // nanoseconds that the peer's clock is ahead of ours
-	rtt     atomic.Int64  // nanoseconds, of the best recent ping
+	writing  chan struct{} // capacity 1: held while writing to control
+	signals  chan []byte   // to be sent; never closed
+	finished chan struct{} // closed when Run has returned
+	offset   atomic.Int64  // nanoseconds that the peer's clock is ahead of ours
+	rtt      atomic.Int64  // nanoseconds, of the best recent ping
 
-	mu     sync.Mutex
-	opened map[wire.LogID]bool // guarded by mu; logs whose stream has come
+	mu   sync.Mutex
+	logs map[wire.LogID]*logStream // guarded by mu; the newest of each log
 }
 
 // Dial connects to an upstream over tr and says hello. Run must follow.
@@ -64,10 +69,18 @@ func Dial(ctx context.Context, tr *quic.Transport, addr net.Addr, cfg DialConfig
 		return nil, fmt.Errorf("link to %s: %w", addr, refused(err))
 	}
 	l := &Link{
-		cfg: cfg, conn: conn, opened: map[wire.LogID]bool{},
-		writing: make(chan struct{}, 1), signals: make(chan []byte, maxSignals),
+		cfg: cfg, conn: conn, logs: map[wire.LogID]*logStream{},
+		writing: make(chan struct{}, 1), signals: make(chan []byte, maxSignals), finished: make(chan struct{}),
 	}
-	if err := refused(l.hello(ctx)); err != nil {
+	if cfg.Peer == "" {
+		_, err = peerName(conn, identity.RoleCore)
+	} else {
+		err = checkPeer(conn, identity.RoleCore, cfg.Peer)
+	}
+	if err == nil {
+		err = refused(l.hello(ctx))
+	}
+	if err != nil {
 		_ = conn.CloseWithError(codeProtocol, clipReason(err))
 		return nil, fmt.Errorf("link to %s: %w", addr, err)
 	}
@@ -101,6 +114,7 @@ func (l *Link) hello(ctx context.Context) error {
 // Run receives until ctx ends or the link is closed in good order (then it
 // returns nil), or the link fails. It waits for the Receiver's last call.
 func (l *Link) Run(parent context.Context) error {
+	defer close(l.finished)
 	g, ctx := errgroup.WithContext(parent)
 	g.Go(func() error { return l.acceptLogs(ctx, g) })
 	g.Go(l.readControl)
@@ -123,19 +137,12 @@ func (l *Link) Run(parent context.Context) error {
 // Close ends the link; Run returns.
 func (l *Link) Close() { _ = l.conn.CloseWithError(codeDone, "") }
 
-// Open asks for log p after a position (or Live) with first interests, whose
-// delta has number id. It may be called once per log.
-func (l *Link) Open(ctx context.Context, p wire.LogID, after wire.Seq, id uint64, keys []wire.Key) error {
-	return l.send(ctx, message{T: tOpen, P: p, ID: id, After: after, Add: keys})
-}
-
-// Interest changes the interests in an open log. The marker with this id
-// answers it; wait for it before the next change of the same log. Ids ascend.
-func (l *Link) Interest(ctx context.Context, p wire.LogID, id uint64, add, del []wire.Key, since wire.Seq) error {
-	return l.send(ctx, message{T: tInterest, P: p, ID: id, Add: add, Del: del, After: since})
-}
-
 func (l *Link) send(ctx context.Context, m message) error {
+	return l.sendIf(ctx, m, func() error { return nil })
+}
+
+// sendIf sends m if ok, which is called when it is m's turn.
+func (l *Link) sendIf(ctx context.Context, m message, ok func() error) error {
 	b, err := encodeMessage(m)
 	if err != nil {
 		return err
@@ -146,6 +153,9 @@ func (l *Link) send(ctx context.Context, m message) error {
 		return ctx.Err()
 	}
 	defer func() { <-l.writing }()
+	if err := ok(); err != nil {
+		return err
+	}
 	_, err = l.control.Write(b)
 	return err
 }
@@ -247,91 +257,6 @@ func (l *Link) readControl() error {
 			l.offset.Store(m.At - (m.Sent + int64(rtt)/2))
 		}
 	}
-}
-
-func (l *Link) acceptLogs(ctx context.Context, g *errgroup.Group) error {
-	for {
-		st, err := l.conn.AcceptUniStream(ctx)
-		if err != nil {
-			return err
-		}
-		g.Go(func() error { return l.readLog(st) })
-	}
-}
-
-// readBuffer is the most of a log that is handed on as one batch, in bytes: some
-// thirty frames of 1 KiB. There is one for each log.
-const readBuffer = 32 << 10
-
-// readLog hands on everything that has arrived as one batch, so that a burst
-// costs its receiver one turn.
-func (l *Link) readLog(st *quic.ReceiveStream) error {
-	r := bufio.NewReaderSize(st, readBuffer)
-	id, err := binary.ReadUvarint(r)
-	if err != nil {
-		return err
-	}
-	if id >= uint64(l.Logs) && wire.LogID(id) != wire.StateLog || id > 0xffff {
-		return fmt.Errorf("%w: a stream of log %d", ErrProtocol, id)
-	}
-	p := wire.LogID(id)
-	l.mu.Lock()
-	twice := l.opened[p]
-	l.opened[p] = true
-	l.mu.Unlock()
-	if twice { // the receiver would get one log from two goroutines
-		return fmt.Errorf("%w: a second stream of log %d", ErrProtocol, p)
-	}
-	var batch []tail.Record
-	flush := func() {
-		if len(batch) > 0 {
-			l.cfg.Receiver.Records(p, batch)
-			batch = nil // the receiver may keep it
-		}
-	}
-	for {
-		kind, b, err := readRecord(r)
-		if err != nil {
-			flush()
-			return fmt.Errorf("read log %d: %w", p, err)
-		}
-		switch kind {
-		case tail.Frame, tail.State:
-			batch = append(batch, tail.Record{Kind: kind, Bytes: b})
-		case tail.Watermark:
-			var seq uint64
-			if _, err := numbers(b, &seq); err != nil {
-				return err
-			}
-			batch = append(batch, tail.Record{Kind: kind, Seq: wire.Seq(seq), Bytes: b})
-		case kindMarker:
-			m, err := parseMarker(b)
-			if err != nil {
-				return err
-			}
-			flush()
-			l.cfg.Receiver.Marker(p, m)
-		case kindGap:
-			var seq uint64
-			if _, err := numbers(b, &seq); err != nil {
-				return err
-			}
-			flush()
-			l.cfg.Receiver.Gap(p, wire.Seq(seq))
-		default:
-			return fmt.Errorf("%w: a record of kind %d", ErrProtocol, kind)
-		}
-		if !holdsRecord(r) || len(batch) >= batchRecords {
-			flush()
-		}
-	}
-}
-
-// holdsRecord reports whether a whole record is buffered already.
-func holdsRecord(r *bufio.Reader) bool {
-	b, _ := r.Peek(r.Buffered())
-	n, w := binary.Uvarint(b)
-	return w > 0 && uint64(len(b)-w) >= n
 }
 
 func (l *Link) readSignals(ctx context.Context) error {

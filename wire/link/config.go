@@ -17,7 +17,7 @@ import (
 const ALPN = "selvedge/1"
 
 // version is the link protocol's own, said in hello.
-const version = 1
+const version = 2
 
 // Errors of links.
 var (

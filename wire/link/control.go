@@ -27,7 +27,7 @@ type message struct {
 	Logs  int        `json:"logs,omitempty"`
 	Ends  []wire.Seq `json:"ends,omitempty"` // by log, the state log last
 
-	// open, interest
+	// open, interest, close
 	P     wire.LogID `json:"p,omitempty"`
 	ID    uint64     `json:"id,omitempty"`
 	After wire.Seq   `json:"after,omitempty"` // open: position; interest: since
@@ -58,6 +58,7 @@ const (
 	tHello    = "hello"
 	tWelcome  = "welcome"
 	tOpen     = "open"
+	tClose    = "close"
 	tInterest = "interest"
 	tPing     = "ping"
 	tPong     = "pong"

@@ -128,9 +128,16 @@ func TestTooManyPendingDeltasCloseTheLink(t *testing.T) {
 // upstream is a server that says hello, and then what it is told to.
 func upstream(t *testing.T, welcome map[string]any, then func(*quic.Conn)) net.Addr {
 	t.Helper()
-	c := node(t, identity.RoleCore, "core").ServerTLS()
+	return upstreamOf(t, node(t, identity.RoleCore, "core"), welcome, then)
+}
+
+func upstreamOf(t *testing.T, id *identity.NodeIdentity, welcome map[string]any, then func(*quic.Conn)) net.Addr {
+	t.Helper()
+	c := id.ServerTLS()
 	c.NextProtos = []string{link.ALPN}
-	ln, err := quic.ListenAddr("127.0.0.1:0", c, &quic.Config{EnableDatagrams: true})
+	pc := udp(t)
+	tr := &quic.Transport{Conn: pc}
+	ln, err := tr.Listen(c, &quic.Config{EnableDatagrams: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,6 +162,8 @@ func upstream(t *testing.T, welcome map[string]any, then func(*quic.Conn)) net.A
 	t.Cleanup(func() {
 		_ = ln.Close()
 		<-done
+		_ = tr.Close()
+		_ = pc.Close()
 	})
 	return ln.Addr()
 }
@@ -183,23 +192,33 @@ func TestBadWelcome(t *testing.T) {
 
 func TestMalformedStreamsEndTheLink(t *testing.T) {
 	for name, misbehave := range map[string]func(*quic.Conn){
-		"a log out of range":        func(c *quic.Conn) { stream(c, 2) },
-		"a log beyond 16 bits":      func(c *quic.Conn) { stream(c, 0xff, 0xff, 0x07) },
-		"an empty record":           func(c *quic.Conn) { stream(c, 0, 0) },
-		"a giant record":            func(c *quic.Conn) { stream(c, 0, 0xff, 0xff, 0xff, 0xff, 0x7f) },
-		"a record of unknown kind":  func(c *quic.Conn) { stream(c, 0, 2, 9, 9) },
-		"a watermark that is cut":   func(c *quic.Conn) { stream(c, 0, 1, 3) },
-		"a gap that is cut":         func(c *quic.Conn) { stream(c, 0, 2, 5, 0x80) },
-		"a marker of odd size":      func(c *quic.Conn) { stream(c, 0, 4, 4, 1, 1, 1) },
-		"a log in two streams":      func(c *quic.Conn) { stream(c, 0, 3, 3, 0, 0); stream(c, 0, 3, 3, 0, 0) },
-		"a stream that is given up": func(c *quic.Conn) { st, _ := c.OpenUniStream(); _, _ = st.Write([]byte{0}); st.CancelWrite(0) },
+		"a log out of range":        func(c *quic.Conn) { stream(c, 2, 1) },
+		"a log beyond 16 bits":      func(c *quic.Conn) { stream(c, 0xff, 0xff, 0x07, 1) },
+		"a log that is not open":    func(c *quic.Conn) { stream(c, 1, 1) },
+		"a stream not asked for":    func(c *quic.Conn) { stream(c, 0, 2) },
+		"an empty record":           func(c *quic.Conn) { stream(c, 0, 1, 0) },
+		"a giant record":            func(c *quic.Conn) { stream(c, 0, 1, 0xff, 0xff, 0xff, 0xff, 0x7f) },
+		"a record of unknown kind":  func(c *quic.Conn) { stream(c, 0, 1, 2, 9, 9) },
+		"a watermark that is cut":   func(c *quic.Conn) { stream(c, 0, 1, 1, 3) },
+		"a gap that is cut":         func(c *quic.Conn) { stream(c, 0, 1, 2, 5, 0x80) },
+		"a behind that is cut":      func(c *quic.Conn) { stream(c, 0, 1, 2, 6, 0x80) },
+		"a marker of odd size":      func(c *quic.Conn) { stream(c, 0, 1, 4, 4, 1, 1, 1) },
+		"a log in two streams":      func(c *quic.Conn) { stream(c, 0, 1, 3, 3, 0, 0); stream(c, 0, 1, 3, 3, 0, 0) },
+		"a stream that is given up": func(c *quic.Conn) { st, _ := c.OpenUniStream(); _, _ = st.Write([]byte{0, 1}); st.CancelWrite(0) },
+		"a stream that just ends":   func(c *quic.Conn) { st, _ := c.OpenUniStream(); _, _ = st.Write([]byte{0, 1}); _ = st.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			addr := upstream(t, map[string]any{"t": "welcome", "epoch": "e", "logs": 2, "ends": []int{0, 0, 0}}, misbehave)
+			opened := make(chan struct{})
+			addr := upstream(t, map[string]any{"t": "welcome", "epoch": "e", "logs": 2, "ends": []int{0, 0, 0}}, func(c *quic.Conn) {
+				<-opened
+				misbehave(c)
+			})
 			d, err := dialer{pc: udp(t), name: "e"}.dial(t, addr)
 			if err != nil {
 				t.Fatal(err)
 			}
+			d.open(0, 0)
+			close(opened)
 			if err := d.wait(); err == nil {
 				t.Error("the link ended in good order")
 			}

@@ -20,8 +20,14 @@ const (
 	batchBytes   = 256 << 10
 	// maxDeltas bounds the interest deltas that wait for a busy feed.
 	maxDeltas = 16
+	// maxFeeds bounds the feeds of one link, per log: a log may be opened again
+	// before the last bytes of its stream were read.
+	maxFeeds = 4
 	// readRetry paces reads of the log that failed.
 	readRetry = 250 * time.Millisecond
+	// behindWait is how long a log may take to reach the position that it is
+	// opened after: another replica of it may be a moment ahead.
+	behindWait = time.Second
 )
 
 // delta is one change of a feed's interests.
@@ -36,9 +42,13 @@ type delta struct {
 type feed struct {
 	src    Source
 	p      wire.LogID
+	n      uint64 // of the link's streams of this log
 	tail   *tail.Tail
 	out    io.Writer
 	events *ServerEvents
+
+	stop context.CancelFunc // ends run
+	gone chan struct{}      // closed when run has returned
 
 	changed chan struct{} // capacity 1: deltas is not empty
 	mu      sync.Mutex
@@ -56,9 +66,9 @@ type feed struct {
 	buf      []byte
 }
 
-func newFeed(src Source, p wire.LogID, t *tail.Tail, out io.Writer, events *ServerEvents) *feed {
+func newFeed(src Source, p wire.LogID, n uint64, t *tail.Tail, out io.Writer, events *ServerEvents) *feed {
 	return &feed{
-		src: src, p: p, tail: t, out: out, events: events,
+		src: src, p: p, n: n, tail: t, out: out, events: events, gone: make(chan struct{}),
 		changed: make(chan struct{}, 1), applied: make(chan struct{}),
 		interest: map[wire.Key]struct{}{},
 	}
@@ -96,7 +106,8 @@ func (f *feed) interests() int {
 	return len(f.interest)
 }
 
-// waitApplied returns the position at which delta id was applied.
+// waitApplied returns the position at which delta id was applied; ErrLogClosed if
+// the feed ends before.
 func (f *feed) waitApplied(ctx context.Context, id uint64) (wire.Seq, error) {
 	for {
 		f.mu.Lock()
@@ -108,22 +119,32 @@ func (f *feed) waitApplied(ctx context.Context, id uint64) (wire.Seq, error) {
 		select {
 		case <-ctx.Done():
 			return 0, ctx.Err()
+		case <-f.gone:
+			return 0, ErrLogClosed
 		case <-ch:
 		}
 	}
 }
 
-// run serves until ctx ends or the stream fails.
+// run serves until ctx ends or the stream fails. It returns nil if the log ends
+// before the position asked for, and has said so.
 func (f *feed) run(ctx context.Context, after wire.Seq) error {
+	defer close(f.gone)
 	if after == Live {
 		after = f.tail.End()
 	}
 	f.follower = f.tail.Follow(after)
 	defer f.follower.Stop()
-	if _, err := f.out.Write(binary.AppendUvarint(nil, uint64(f.p))); err != nil {
+	if _, err := f.out.Write(binary.AppendUvarint(binary.AppendUvarint(nil, uint64(f.p)), f.n)); err != nil {
 		return fmt.Errorf("open log %d: %w", f.p, err)
 	}
-	for {
+	if reached, err := f.reaches(ctx, after); err != nil {
+		return err
+	} else if !reached {
+		_, err := f.out.Write(appendBehind(nil, f.tail.End()))
+		return err
+	}
+	for ctx.Err() == nil {
 		f.buf = f.buf[:0]
 		f.applyDeltas()
 		idle, err := f.collect(ctx)
@@ -143,11 +164,30 @@ func (f *feed) run(ctx context.Context, after wire.Seq) error {
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
 		case <-f.changed:
 		case <-f.follower.C():
 		}
 	}
+	return ctx.Err()
+}
+
+// reaches waits a moment for the log to reach a position.
+func (f *feed) reaches(ctx context.Context, pos wire.Seq) (bool, error) {
+	if f.tail.End() >= pos {
+		return true, nil
+	}
+	t := time.NewTimer(behindWait)
+	defer t.Stop()
+	for f.tail.End() < pos {
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-t.C:
+			return false, nil
+		case <-f.follower.C():
+		}
+	}
+	return true, nil
 }
 
 // applyDeltas makes pending deltas hold from the present position on, and says
@@ -216,7 +256,7 @@ func (f *feed) catchUp(ctx context.Context) error {
 		}
 	}
 	if floor > pos {
-		f.buf = appendGap(f.buf, floor)
+		f.buf = appendGap(f.buf, floor, f.src.Lost(nil, f.p, f.interest, pos, floor))
 	}
 	f.appendWanted(records)
 	f.follower.Seek(max(upto, floor))

@@ -62,7 +62,7 @@ func TestRecordsRoundTripAndEveryTruncation(t *testing.T) {
 	marker := Marker{ID: 300, Seq: 1 << 40, Moved: []wire.Key{0, 1 << 63}}
 	b := appendRecord(nil, tail.Frame, bytes.Repeat([]byte{7}, 200))
 	first := len(b)
-	b = appendGap(appendMarker(b, marker), 900)
+	b = appendGap(appendMarker(b, marker), 900, marker.Moved)
 	r := bufio.NewReader(bytes.NewReader(b))
 	kind, body, err := readRecord(r)
 	if kind != tail.Frame || len(body) != 200 || err != nil {
@@ -134,7 +134,7 @@ func FuzzReadMessage(f *testing.F) {
 func FuzzReadRecord(f *testing.F) {
 	f.Add(appendRecord(nil, tail.Frame, []byte("frame")))
 	f.Add(appendMarker(nil, Marker{ID: 1, Seq: 2, Moved: []wire.Key{3}}))
-	f.Add(appendGap(nil, 7))
+	f.Add(appendGap(nil, 7, []wire.Key{8}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r := bufio.NewReader(bytes.NewReader(b))
 		for {

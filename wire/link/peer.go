@@ -10,6 +10,7 @@ import (
 	"github.com/quic-go/quic-go"
 	"golang.org/x/sync/errgroup"
 
+	"selvedge/internal/identity"
 	"selvedge/wire"
 )
 
@@ -29,9 +30,11 @@ type peer struct {
 
 	status atomic.Pointer[Status] // the newest
 
-	mu     sync.Mutex
-	feeds  map[wire.LogID]*feed // guarded by mu; a feed is never removed
-	opened chan struct{}        // guarded by mu; closed when there is one more, then new
+	mu      sync.Mutex
+	feeds   map[wire.LogID]*feed  // guarded by mu; the logs that are open
+	opens   map[wire.LogID]uint64 // guarded by mu; how often each was opened
+	running int                   // guarded by mu; feeds, with those that were closed and still run
+	opened  chan struct{}         // guarded by mu; closed when there is one more, then new
 }
 
 // handshake reads the hello and answers it.
@@ -50,6 +53,11 @@ func (p *peer) handshake(ctx context.Context) error {
 	_ = control.SetReadDeadline(time.Time{})
 	if m.T != tHello || m.Version != version {
 		return fmt.Errorf("%w: expected hello of version %d, got %q of version %d", ErrProtocol, version, m.T, m.Version)
+	}
+	// Only edges dial. A name that is not its certificate's would stand in logs
+	// and metrics, and keep signals from the node that has it.
+	if err := checkPeer(p.conn, identity.RoleEdge, m.Node); err != nil {
+		return err
 	}
 	p.control, p.node, p.region = control, m.Node, m.Region
 	logs := p.src.Logs()
@@ -95,6 +103,8 @@ func (p *peer) readControl(ctx context.Context, g *errgroup.Group) error {
 				return fmt.Errorf("%w: interest in log %d, which is not open", ErrProtocol, m.P)
 			}
 			err = f.change(delta{id: m.ID, add: m.Add, del: m.Del, since: m.After, marker: true})
+		case tClose:
+			err = p.closeLog(m.P)
 		case tPing:
 			at := time.Now().UnixNano()
 			p.status.Store(m.Status)
@@ -117,8 +127,16 @@ func (p *peer) open(ctx context.Context, g *errgroup.Group, m *message) error {
 	if err != nil {
 		return fmt.Errorf("open a stream for log %d: %w", m.P, err)
 	}
-	f := newFeed(p.src, m.P, t, out, &p.srv.cfg.Events)
 	p.mu.Lock()
+	p.running++
+	if n := p.running; n > maxFeeds*(p.src.Logs()+1) {
+		p.mu.Unlock()
+		return fmt.Errorf("%w: %d logs are being fed: those that were closed are not read to their end", ErrProtocol, n)
+	}
+	p.opens[m.P]++
+	f := newFeed(p.src, m.P, p.opens[m.P], t, out, &p.srv.cfg.Events)
+	own, stop := context.WithCancel(ctx)
+	f.stop = stop
 	p.feeds[m.P] = f
 	close(p.opened)
 	p.opened = make(chan struct{})
@@ -126,7 +144,32 @@ func (p *peer) open(ctx context.Context, g *errgroup.Group, m *message) error {
 	if err := f.change(delta{id: m.ID, add: m.Add}); err != nil {
 		return err
 	}
-	g.Go(func() error { return f.run(ctx, m.After) })
+	g.Go(func() error {
+		defer stop()
+		defer context.AfterFunc(out.Context(), stop)() // the downstream reads no more
+		err := f.run(own, m.After)
+		p.mu.Lock()
+		p.running--
+		p.mu.Unlock()
+		if ctx.Err() != nil || err != nil && own.Err() == nil && out.Context().Err() == nil {
+			return err
+		}
+		_ = out.Close() // fails if the downstream has given it up
+		return nil
+	})
+	return nil
+}
+
+// closeLog ends the feed of a log. Its stream ends behind what was written.
+func (p *peer) closeLog(id wire.LogID) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f := p.feeds[id]
+	if f == nil {
+		return fmt.Errorf("%w: log %d is not open, and can't be closed", ErrProtocol, id)
+	}
+	delete(p.feeds, id)
+	f.stop()
 	return nil
 }
 
@@ -201,7 +244,7 @@ func (p *peer) query(ctx context.Context, q *wire.Query) *wire.Answer {
 			applied, err = f.waitApplied(ctx, q.Marker)
 		}
 		if err != nil {
-			return &wire.Answer{Err: &wire.Error{Code: wire.Unavailable, Message: "the link closed"}}
+			return &wire.Answer{Err: &wire.Error{Code: wire.Unavailable, Message: "the log was closed, or its link"}}
 		}
 	}
 	return p.src.Query(ctx, p.node, q, applied)

@@ -10,18 +10,24 @@ import (
 	"selvedge/wire/tail"
 )
 
-// A log's stream is: uvarint log number, then records. A record is: uvarint
-// length of what follows, one byte of kind, and by kind:
+// A log's stream is: uvarint log number, uvarint how many streams of this log the
+// link has had with this one, then records. A record is: uvarint length of what
+// follows, one byte of kind, and by kind:
 //
 //	1 frame      the frame
 //	2 state      the state record
 //	3 watermark  uvarint position, uvarint the core's clock in Unix ms
 //	4 marker     uvarint delta id, uvarint position, then 8 bytes for each key
 //	             of the delta that has, or may have, records in (since, position]
-//	5 gap        uvarint position: records up to it are gone
+//	5 gap        uvarint position: records up to it are gone, then 8 bytes for
+//	             each interest that had, or may have had, some of those that were
+//	             not sent
+//	6 behind     uvarint position where the log ends, before the one that it was
+//	             opened after: the last record of its stream
 const (
 	kindMarker tail.Kind = 4
 	kindGap    tail.Kind = 5
+	kindBehind tail.Kind = 6
 )
 
 // Marker answers an Interest delta on the log's own stream: from Seq on, the
@@ -47,14 +53,42 @@ func appendRecord(dst []byte, kind tail.Kind, b []byte) []byte {
 func appendMarker(dst []byte, m Marker) []byte {
 	b := binary.AppendUvarint(nil, m.ID)
 	b = binary.AppendUvarint(b, uint64(m.Seq))
-	for _, k := range m.Moved {
-		b = binary.BigEndian.AppendUint64(b, uint64(k))
-	}
-	return appendRecord(dst, kindMarker, b)
+	return appendRecord(dst, kindMarker, appendKeys(b, m.Moved))
 }
 
-func appendGap(dst []byte, floor wire.Seq) []byte {
-	return appendRecord(dst, kindGap, binary.AppendUvarint(nil, uint64(floor)))
+func appendGap(dst []byte, floor wire.Seq, lost []wire.Key) []byte {
+	return appendRecord(dst, kindGap, appendKeys(binary.AppendUvarint(nil, uint64(floor)), lost))
+}
+
+func appendBehind(dst []byte, end wire.Seq) []byte {
+	return appendRecord(dst, kindBehind, binary.AppendUvarint(nil, uint64(end)))
+}
+
+func parseGap(b []byte) (floor wire.Seq, lost []wire.Key, err error) {
+	var seq uint64
+	if b, err = numbers(b, &seq); err != nil {
+		return 0, nil, err
+	}
+	lost, err = parseKeys(b)
+	return wire.Seq(seq), lost, err
+}
+
+func appendKeys(dst []byte, keys []wire.Key) []byte {
+	for _, k := range keys {
+		dst = binary.BigEndian.AppendUint64(dst, uint64(k))
+	}
+	return dst
+}
+
+func parseKeys(b []byte) ([]wire.Key, error) {
+	if len(b)%8 != 0 {
+		return nil, fmt.Errorf("%w: a list of interests of odd size", ErrProtocol)
+	}
+	var keys []wire.Key
+	for ; len(b) > 0; b = b[8:] {
+		keys = append(keys, wire.Key(binary.BigEndian.Uint64(b)))
+	}
+	return keys, nil
 }
 
 // readRecord reads one record; its bytes are the caller's. It grows its buffer
@@ -86,18 +120,19 @@ func numbers(b []byte, out ...*uint64) ([]byte, error) {
 	return b, nil
 }
 
+// position is the number that a record begins with.
+func position(b []byte) (wire.Seq, error) {
+	var seq uint64
+	_, err := numbers(b, &seq)
+	return wire.Seq(seq), err
+}
+
 func parseMarker(b []byte) (Marker, error) {
 	var id, seq uint64
 	b, err := numbers(b, &id, &seq)
 	if err != nil {
 		return Marker{}, err
 	}
-	if len(b)%8 != 0 {
-		return Marker{}, fmt.Errorf("%w: a marker of odd size", ErrProtocol)
-	}
-	m := Marker{ID: id, Seq: wire.Seq(seq)}
-	for ; len(b) > 0; b = b[8:] {
-		m.Moved = append(m.Moved, wire.Key(binary.BigEndian.Uint64(b)))
-	}
-	return m, nil
+	moved, err := parseKeys(b)
+	return Marker{ID: id, Seq: wire.Seq(seq), Moved: moved}, err
 }

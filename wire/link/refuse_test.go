@@ -69,6 +69,40 @@ func TestNoCertificate(t *testing.T) {
 	}
 }
 
+// A node is who its certificate says, and does what its role may.
+func TestOnlyWhoOneIs(t *testing.T) {
+	s := serve(t, memory(), udp(t))
+	for name, d := range map[string]dialer{
+		"another node's name": {name: "a", tls: node(t, identity.RoleEdge, "b").ClientTLS()},
+		"no name":             {name: "", tls: node(t, identity.RoleEdge, "b").ClientTLS()},
+		"a core that dials":   {name: "a", tls: node(t, identity.RoleCore, "a").ClientTLS()},
+	} {
+		d.pc = udp(t)
+		if _, err := d.dial(t, s.addr); !errors.Is(err, link.ErrRefused) {
+			t.Errorf("%s: %v, want %v", name, err, link.ErrRefused)
+		}
+		if err := receive(t, "the server's word", s.bad); !errors.Is(err, link.ErrIdentity) {
+			t.Errorf("%s: the server says %v", name, err)
+		}
+	}
+	if n := len(s.Peers()); n != 0 {
+		t.Errorf("%d peers", n)
+	}
+}
+
+// Nor does a downstream take another node for the core that it dials.
+func TestOnlyTheCoreThatIsDialled(t *testing.T) {
+	for name, server := range map[string]*identity.NodeIdentity{
+		"another core": node(t, identity.RoleCore, "other"),
+		"an edge":      node(t, identity.RoleEdge, "core"),
+	} {
+		addr := upstreamOf(t, server, map[string]any{"t": "welcome", "epoch": "e", "logs": 1, "ends": []int{0, 0}}, nil)
+		if _, err := (dialer{pc: udp(t), name: "e", peer: "core"}).dial(t, addr); !errors.Is(err, link.ErrIdentity) {
+			t.Errorf("%s: %v, want %v", name, err, link.ErrIdentity)
+		}
+	}
+}
+
 // raw is a QUIC connection that does not keep to the protocol.
 func raw(t *testing.T, addr net.Addr) *quic.Conn {
 	t.Helper()
@@ -94,12 +128,12 @@ func message(t *testing.T, m map[string]any) []byte {
 	return b
 }
 
-var goodHello = map[string]any{"t": "hello", "version": 1, "node": "raw", "region": "r"}
+var goodHello = map[string]any{"t": "hello", "version": 2, "node": "raw", "region": "r"}
 
 func TestMalformedControlMessagesEndTheLink(t *testing.T) {
 	hello := slices.Clip(message(t, goodHello))
 	for name, b := range map[string][]byte{
-		"another version":      message(t, map[string]any{"t": "hello", "version": 2}),
+		"another version":      message(t, map[string]any{"t": "hello", "version": 1}),
 		"no hello":             message(t, map[string]any{"t": "ping"}),
 		"hello is too long":    {0xff, 0, 0, 0},
 		"hello is no msgpack":  {0, 0, 0, 1, 0xc1},
@@ -109,6 +143,7 @@ func TestMalformedControlMessagesEndTheLink(t *testing.T) {
 		"malformed message":    append(hello, 0, 0, 0, 1, 0xc1),
 		"log out of range":     append(hello, message(t, map[string]any{"t": "open", "p": 2})...),
 		"log opened twice":     append(hello, append(message(t, map[string]any{"t": "open"}), message(t, map[string]any{"t": "open"})...)...),
+		"close of a closed":    append(hello, message(t, map[string]any{"t": "close", "p": 1})...),
 		"interest in a closed": append(hello, message(t, map[string]any{"t": "interest", "p": 1})...),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,7 +189,7 @@ func TestVersionMismatchIsSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	receive(t, "the end of the connection", conn.Context().Done())
-	if err := context.Cause(conn.Context()); !strings.Contains(err.Error(), `expected hello of version 1, got "hello" of version 9`) {
+	if err := context.Cause(conn.Context()); !strings.Contains(err.Error(), `expected hello of version 2, got "hello" of version 9`) {
 		t.Errorf("it is told %v", err)
 	}
 }

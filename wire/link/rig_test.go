@@ -86,6 +86,8 @@ type event struct {
 	records []tail.Record
 	marker  *link.Marker
 	gap     wire.Seq
+	lost    []wire.Key // with gap
+	behind  bool
 }
 
 // downstream is a Link whose events can be waited for, by log.
@@ -95,23 +97,36 @@ type downstream struct {
 	logs    map[wire.LogID]chan event // fixed by dial
 	pending map[wire.LogID][]tail.Record
 	signals chan *wire.Signal
+	in, out chan struct{} // not nil: Records says that it is called, and waits for leave
 	ended   chan struct{} // closed when Run has returned err
 	err     error
 	stop    func() // ends Run and waits for it
 }
 
-func (d *downstream) Records(p wire.LogID, r []tail.Record) { d.logs[p] <- event{records: r} }
-func (d *downstream) Marker(p wire.LogID, m link.Marker)    { d.logs[p] <- event{marker: &m} }
-func (d *downstream) Gap(p wire.LogID, floor wire.Seq)      { d.logs[p] <- event{gap: floor} }
-func (d *downstream) Signal(s *wire.Signal)                 { d.signals <- s }
+func (d *downstream) Records(p wire.LogID, r []tail.Record) {
+	if d.in != nil {
+		d.in <- struct{}{}
+		<-d.out
+	}
+	d.logs[p] <- event{records: r}
+}
+
+func (d *downstream) Marker(p wire.LogID, m link.Marker) { d.logs[p] <- event{marker: &m} }
+func (d *downstream) Gap(p wire.LogID, floor wire.Seq, lost []wire.Key) {
+	d.logs[p] <- event{gap: floor, lost: lost}
+}
+func (d *downstream) Behind(p wire.LogID, _ wire.Seq) { d.logs[p] <- event{behind: true} }
+func (d *downstream) Signal(s *wire.Signal)           { d.signals <- s }
 
 // dialer is what a downstream needs to dial.
 type dialer struct {
 	pc     net.PacketConn
 	tls    *tls.Config
 	name   string
+	peer   string // the core that must answer; "" = any
 	status func() link.Status
-	room   int // events that a log may be behind before its receiver blocks; 0 = plenty
+	steps  bool // Records waits: see downstream.in
+	room   int  // events that a log may be behind before its receiver blocks; 0 = plenty
 }
 
 func dial(t testing.TB, s *server, name string) *downstream {
@@ -136,6 +151,9 @@ func (d dialer) dial(t testing.TB, addr net.Addr) (*downstream, error) {
 		t: t, logs: map[wire.LogID]chan event{}, pending: map[wire.LogID][]tail.Record{},
 		signals: make(chan *wire.Signal, 1<<12), ended: make(chan struct{}),
 	}
+	if d.steps {
+		down.in, down.out = make(chan struct{}), make(chan struct{})
+	}
 	for p := range wire.LogID(8) {
 		down.logs[p] = make(chan event, d.room)
 	}
@@ -148,7 +166,7 @@ func (d dialer) dial(t testing.TB, addr net.Addr) (*downstream, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var err error
-	down.Link, err = link.Dial(ctx, tr, addr, link.DialConfig{TLS: d.tls, Node: d.name, Region: "r-" + d.name, Receiver: down, Status: d.status})
+	down.Link, err = link.Dial(ctx, tr, addr, link.DialConfig{TLS: d.tls, Node: d.name, Region: "r-" + d.name, Peer: d.peer, Receiver: down, Status: d.status})
 	if err != nil {
 		closeAll()
 		return nil, err

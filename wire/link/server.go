@@ -123,7 +123,7 @@ func (s *Server) serve(ctx context.Context, conn *quic.Conn) {
 	p := &peer{
 		srv: s, src: s.cfg.Source, conn: conn,
 		signals: make(chan []byte, maxSignals),
-		feeds:   map[wire.LogID]*feed{}, opened: make(chan struct{}),
+		feeds:   map[wire.LogID]*feed{}, opens: map[wire.LogID]uint64{}, opened: make(chan struct{}),
 	}
 	s.mu.Lock()
 	resets := s.resets
@@ -164,8 +164,9 @@ func (s *Server) Reset(reason string) {
 }
 
 // Signal sends a signal to every downstream that holds interest in its channel,
-// best effort, but for the one that it came from. It never blocks, and fails if
-// sig is larger than wire.MaxSignal bytes.
+// best effort, but for the one that it came from. A downstream that follows the
+// log elsewhere has its interests there: it gets the signal, and looks itself. It
+// never blocks, and fails if sig is larger than wire.MaxSignal bytes.
 func (s *Server) Signal(from string, sig *wire.Signal, p wire.LogID) error {
 	b, err := appendSignal(sig)
 	if err != nil {
@@ -175,7 +176,7 @@ func (s *Server) Signal(from string, sig *wire.Signal, p wire.LogID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for peer := range s.peers {
-		if peer.node != from && peer.wants(p, key) {
+		if peer.node != from && (peer.wants(p, key) || peer.feed(p) == nil) {
 			select {
 			case peer.signals <- b:
 			default: // the link is busy

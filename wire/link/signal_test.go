@@ -47,6 +47,15 @@ func TestSignalsReachThoseWithInterestButTheSender(t *testing.T) {
 	if len(a.signals) > 0 {
 		t.Error("a signal came back to its sender")
 	}
+	// One that follows another log only: it may hold interest at another core.
+	d := dial(t, s, "d")
+	d.open(1, 0)
+	eventually(t, "d got what it may want", func() bool {
+		if err := s.Signal("a", signal(chs[0], 10), 0); err != nil {
+			t.Fatal(err)
+		}
+		return len(d.signals) > 0
+	})
 }
 
 func TestSignalsUpstream(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"selvedge/wire"
 	"selvedge/wire/link"
+	"selvedge/wire/link/linktest"
 	"selvedge/wire/tail"
 )
 
@@ -20,9 +21,9 @@ import (
 func TestVanishedPeerIsNoticedInSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var cut atomic.Bool
-		n := newNetwork(func(string, string) (time.Duration, bool) { return 40 * time.Millisecond, !cut.Load() })
-		s := serve(t, memory(), n.port("core"))
-		d, err := dialer{pc: n.port("e"), name: "e"}.dial(t, s.addr)
+		n := linktest.NewNetwork(func(string, string) (time.Duration, bool) { return 40 * time.Millisecond, !cut.Load() })
+		s := serve(t, memory(), n.Port("core"))
+		d, err := dialer{pc: n.Port("e"), name: "e"}.dial(t, s.addr)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,13 +49,13 @@ func TestVanishedPeerIsNoticedInSeconds(t *testing.T) {
 // 30 ms back look like a clock that is 10 ms behind.
 func TestRoundTripAndClockOffset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newNetwork(func(from, _ string) (time.Duration, bool) {
+		n := linktest.NewNetwork(func(from, _ string) (time.Duration, bool) {
 			if from == "core" {
 				return 30 * time.Millisecond, true
 			}
 			return 10 * time.Millisecond, true
 		})
-		d, err := dialer{pc: n.port("e"), name: "e"}.dial(t, serve(t, memory(), n.port("core")).addr)
+		d, err := dialer{pc: n.Port("e"), name: "e"}.dial(t, serve(t, memory(), n.Port("core")).addr)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,13 +77,13 @@ func TestRoundTripAndClockOffset(t *testing.T) {
 func TestJitterDoesNotMoveTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var slow atomic.Bool
-		n := newNetwork(func(from, _ string) (time.Duration, bool) {
+		n := linktest.NewNetwork(func(from, _ string) (time.Duration, bool) {
 			if slow.Load() && from == "core" {
 				return 200 * time.Millisecond, true
 			}
 			return 10 * time.Millisecond, true
 		})
-		d, err := dialer{pc: n.port("e"), name: "e"}.dial(t, serve(t, memory(), n.port("core")).addr)
+		d, err := dialer{pc: n.Port("e"), name: "e"}.dial(t, serve(t, memory(), n.Port("core")).addr)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,14 +104,14 @@ func TestJitterDoesNotMoveTheClock(t *testing.T) {
 func TestSignalsNeverBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var cut atomic.Bool
-		n := newNetwork(func(from, to string) (time.Duration, bool) {
+		n := linktest.NewNetwork(func(from, to string) (time.Duration, bool) {
 			return 10 * time.Millisecond, !cut.Load() || from != "bad" && to != "bad"
 		})
-		s := serve(t, memory(), n.port("core"))
+		s := serve(t, memory(), n.Port("core"))
 		ch := channels(0, 1)[0]
 		links := map[string]*downstream{}
 		for _, name := range []string{"bad", "good"} {
-			d, err := dialer{pc: n.port(name), name: name}.dial(t, s.addr)
+			d, err := dialer{pc: n.Port(name), name: name}.dial(t, s.addr)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -141,11 +142,11 @@ func TestSignalsNeverBlock(t *testing.T) {
 func TestLossyNetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent atomic.Int64
-		n := newNetwork(func(string, string) (time.Duration, bool) {
+		n := linktest.NewNetwork(func(string, string) (time.Duration, bool) {
 			return 75 * time.Millisecond, sent.Add(1)%11 != 0
 		})
 		src := memory()
-		d, err := dialer{pc: n.port("e"), name: "e"}.dial(t, serve(t, src, n.port("core")).addr)
+		d, err := dialer{pc: n.Port("e"), name: "e"}.dial(t, serve(t, src, n.Port("core")).addr)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +174,7 @@ func TestReadThatFailsIsRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &failing{Source: memory(), tail: tail.New(1, 5)}
 		src.left.Store(3)
-		d, err := dialer{pc: newPair(t, src), name: "e"}.dial(t, portAddr("core"))
+		d, err := dialer{pc: newPair(t, src), name: "e"}.dial(t, linktest.Addr("core"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,10 +189,10 @@ func TestReadThatFailsIsRepeated(t *testing.T) {
 	})
 }
 
-func newPair(t *testing.T, src link.Source) *port {
-	n := newNetwork(instant)
-	serve(t, src, n.port("core"))
-	return n.port("e")
+func newPair(t *testing.T, src link.Source) *linktest.Port {
+	n := linktest.NewNetwork(linktest.Instant)
+	serve(t, src, n.Port("core"))
+	return n.Port("e")
 }
 
 // failing fails to read some times, and then has nothing more up to 5.

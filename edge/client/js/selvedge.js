@@ -165,7 +165,7 @@ class Client {
   /**
    * @param {string} room
    * @param {{after?: string, limit?: number}} [page]
-   * @returns {Promise<{members: string[], next?: string, member_count: number}>}
+   * @returns {Promise<{members: string[], next?: string, member_count: number, stale?: boolean}>}
    */
   async members(room, page) {
     return this.#ask({ t: 'members', room, ...page });
@@ -183,7 +183,7 @@ class Client {
    * A page of a channel, oldest first.
    * @param {string} ch
    * @param {{before?: number, after?: number, limit?: number}} [page]
-   * @returns {Promise<{frames: any[], floor: number, last: number}>}
+   * @returns {Promise<{frames: any[], floor: number, last: number, stale?: boolean}>}
    */
   async history(ch, page) {
     return this.#ask({ t: 'history', ch, ...page });

@@ -159,6 +159,31 @@ test('goaway moves before the deadline to the edge named', async (t) => {
   assert.ok(hello.resume);
 });
 
+test('what waits for an answer moves along, and no frame is lost or comes twice', async (t) => {
+  const { client, edge, seqs, of } = setup(t);
+  let s = await edge.dial();
+  await s.welcome();
+  const published = client.publish('room:a', { text: 'hi' });
+  await pass(0);
+  const first = await s.next();
+  s.send({ t: 'goaway', after_ms: 10_000, edges: [{ id: 'edge-2', region: 'eu-west', url: 'http://d.test', km: 1.5, load: 0 }] });
+  s.send(message(101));
+  await pass(4500);
+  assert.equal(of('state').at(-1).retryInMs, 0);
+  s.send(message(102)); // too late: it comes again
+  s = await edge.dial();
+  assert.equal(s.url, 'ws://d.test/v1/socket');
+  const hello = await s.welcome({ edge: { id: 'edge-2', region: 'eu-west' } });
+  assert.equal(hello.resume.at[0], 101);
+  assert.deepEqual(await s.next(), first);
+  s.send(message(102));
+  s.send(message(103));
+  s.send({ t: 'reply', id: first.id, p: 0, seq: 103, epoch: 'e1' });
+  assert.equal((await published).seq, 103);
+  assert.deepEqual(seqs(), [101, 102, 103]);
+  assert.deepEqual(of('edge').map((e) => e.id), ['edge-1', 'edge-2']);
+});
+
 test('an edge that goes before its deadline is still left for the one it named', async (t) => {
   const { edge } = setup(t);
   let s = await edge.dial();

@@ -25,6 +25,7 @@ type Memory struct {
 
 	mu      sync.Mutex
 	records map[wire.LogID][]tail.Record // guarded by mu; those after the floor
+	gone    map[wire.LogID][]tail.Record // guarded by mu; those up to the floor
 	floors  map[wire.LogID]wire.Seq      // guarded by mu
 	last    map[wire.Key]wire.Seq        // guarded by mu
 	signals []wire.Signal                // guarded by mu; that downstreams sent
@@ -35,7 +36,8 @@ type Memory struct {
 func NewMemory(logs, tailBytes int) *Memory {
 	m := &Memory{
 		epoch: "memory", logs: logs, tails: map[wire.LogID]*tail.Tail{},
-		records: map[wire.LogID][]tail.Record{}, floors: map[wire.LogID]wire.Seq{}, last: map[wire.Key]wire.Seq{},
+		records: map[wire.LogID][]tail.Record{}, gone: map[wire.LogID][]tail.Record{},
+		floors: map[wire.LogID]wire.Seq{}, last: map[wire.Key]wire.Seq{},
 	}
 	for p := range logs {
 		m.tails[wire.LogID(p)] = tail.New(tailBytes, 0)
@@ -52,8 +54,7 @@ func (m *Memory) Publish(ch wire.Channel, size int) (wire.LogID, wire.Seq) {
 	defer m.mu.Unlock()
 	k := wire.FramesKey(ch)
 	seq := m.tails[p].End() + 1
-	prev := max(m.last[k], m.floors[p])
-	m.appendLocked(p, tail.Record{Seq: seq, Kind: tail.Frame, Keys: [2]wire.Key{k}, Bytes: wire.AppendFrame(nil, p, seq, prev, body)})
+	m.appendLocked(p, tail.Record{Seq: seq, Kind: tail.Frame, Keys: [2]wire.Key{k}, Bytes: wire.AppendFrame(nil, p, seq, m.last[k], body)})
 	return p, seq
 }
 
@@ -85,7 +86,22 @@ func (m *Memory) Trim(p wire.LogID, floor wire.Seq) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.floors[p] = floor
-	m.records[p] = slices.DeleteFunc(m.records[p], func(r tail.Record) bool { return r.Seq <= floor })
+	n := 0
+	for n < len(m.records[p]) && m.records[p][n].Seq <= floor {
+		n++
+	}
+	m.gone[p], m.records[p] = append(m.gone[p], m.records[p][:n]...), m.records[p][n:]
+}
+
+// lastGoneLocked is the last record of k in (after, upto] that was let go, 0 if
+// there is none.
+func (m *Memory) lastGoneLocked(p wire.LogID, k wire.Key, after, upto wire.Seq) (last wire.Seq) {
+	for _, r := range m.gone[p] {
+		if r.Seq > after && r.Seq <= upto && slices.Contains(r.Keys[:], k) {
+			last = r.Seq
+		}
+	}
+	return last
 }
 
 // Signals are those that downstreams sent so far.
@@ -133,7 +149,19 @@ func (m *Memory) Moved(dst []wire.Key, p wire.LogID, keys []wire.Key, since wire
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, k := range keys {
-		if m.last[k] > since || m.floors[p] > since {
+		if m.last[k] > since {
+			dst = append(dst, k)
+		}
+	}
+	return dst
+}
+
+// Lost implements link.Source.
+func (m *Memory) Lost(dst []wire.Key, p wire.LogID, keys map[wire.Key]struct{}, after, floor wire.Seq) []wire.Key {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for k := range keys {
+		if m.lastGoneLocked(p, k, after, floor) > 0 {
 			dst = append(dst, k)
 		}
 	}
@@ -158,13 +186,19 @@ func (m *Memory) fill(q *wire.Query) *wire.Answer {
 	for i, ch := range q.Chs {
 		p, k := wire.LogOf(ch, m.logs), wire.FramesKey(ch)
 		fill := wire.Fill{Ch: ch, Floor: q.Afters[i], Upto: q.Uptos[i]}
-		if floor := m.floors[p]; floor > fill.Floor {
-			fill.Floor, fill.Gone = floor, floor
+		if gone := m.lastGoneLocked(p, k, fill.Floor, fill.Upto); gone > 0 {
+			fill.Floor, fill.Gone = gone, gone
 		}
+		last := fill.Floor
 		for _, r := range m.records[p] {
-			if r.Keys[0] == k && r.Seq > fill.Floor && r.Seq <= fill.Upto {
-				fill.Frames = append(fill.Frames, wire.Data(r.Bytes))
+			if r.Keys[0] != k || r.Seq <= fill.Floor || r.Seq > q.Uptos[i] {
+				continue
 			}
+			if q.Oldest && len(fill.Frames) == memoryBatch {
+				fill.Upto, fill.More = last, true
+				break
+			}
+			fill.Frames, last = append(fill.Frames, wire.Data(r.Bytes)), r.Seq
 		}
 		a.Fills = append(a.Fills, fill)
 	}

@@ -18,6 +18,8 @@ type Subject struct {
 	Source link.Source
 	// Publish appends a frame and returns when the source's tail has it.
 	Publish func(ch wire.Channel) (wire.LogID, wire.Seq)
+	// Trim lets the frames of log p up to floor go.
+	Trim func(p wire.LogID, floor wire.Seq)
 }
 
 // TestSource checks that a source keeps to link.Source. open makes an empty
@@ -32,7 +34,15 @@ func TestSource(t *testing.T, open func(t *testing.T) Subject) {
 		{"reading from any position gives the wanted frames once, in order, as they were", checkRead},
 		{"a channel with frames after a position has moved", checkMoved},
 		{"fills go down to what is asked for, with exact prevs", checkFill},
+		{"fills of the oldest frames go up to what is asked for", checkFillOldest},
+		{"only channels with frames after a position have moved, also when they are gone", checkTrimmedMoved},
+		{"of trimmed records it is known whose they were", checkLost},
+		{"a fill says that frames are gone only if some of its channel are", checkTrimmedFill},
+		{"what is left of a trimmed log reads as before", checkTrimmedRead},
 		{"a log that the source has not has no tail", checkNoTail},
+		{"a log that is closed and opened again goes on where it was left", checkReopen},
+		{"a log that moves between links is received once and in order", checkMove},
+		{"a log that ends before a position says so", checkBehind},
 	} {
 		t.Run(check.guarantee, func(t *testing.T) {
 			s := open(t)

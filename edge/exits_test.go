@@ -1,0 +1,68 @@
+package edge
+
+import (
+	"fmt"
+	"testing"
+
+	"selvedge/topology"
+	"selvedge/topology/region"
+)
+
+// readyEdge is a ready edge.
+func readyEdge(id, in string, load float64) topology.Node {
+	place, _ := region.Lookup(in)
+	return topology.Node{
+		ID: topology.NodeID(id), Role: topology.RoleEdge, Region: in, Lat: place.Lat, Lon: place.Lon,
+		State: topology.StateReady, Public: "http://" + id, Load: load,
+	}
+}
+
+// Clients are spread over the siblings of the region, by the room that they have;
+// edges that are far come behind them, and the one that drains not at all.
+func TestExits(t *testing.T) {
+	here, _ := region.Lookup("eu-west")
+	x := &exits{self: "me"}
+	if x.pick() != nil {
+		t.Error("there are exits before anybody looked")
+	}
+	other := readyEdge("going", "eu-west", 0)
+	other.State = topology.StateDraining
+	known := x.look(topology.NewSnapshot(1, []topology.Node{
+		readyEdge("me", "eu-west", 0.5), readyEdge("a", "eu-west", 0.2), readyEdge("b", "eu-west", 0.6), readyEdge("full", "eu-west", 1),
+		readyEdge("far", "ap-southeast", 0), other,
+	}), here)
+	if known != 4 {
+		t.Errorf("%d exits are known, want a, b, full and far", known)
+	}
+	first := map[string]int{}
+	const clients = 10_000
+	for range clients {
+		edges := x.pick()
+		first[edges[0].ID]++
+		if len(edges) != 4 || edges[2].ID != "far" || edges[3].ID != "full" {
+			t.Fatalf("edges %v", edges)
+		}
+		if e := edges[0]; e.URL != "http://"+e.ID || e.Region != "eu-west" || e.KM != 0 {
+			t.Fatalf("edge %+v", e)
+		}
+	}
+	if part := float64(first["a"]) / clients; part < 0.62 || part > 0.72 || first["a"]+first["b"] != clients { // 0.8 of 1.2
+		t.Errorf("they are named first: %v", first)
+	}
+	if x.look(topology.NewSnapshot(2, []topology.Node{readyEdge("me", "eu-west", 0)}), here) != 0 || x.pick() != nil {
+		t.Error("an edge names itself")
+	}
+}
+
+// A message names a few, however many there are.
+func TestExitsAreFew(t *testing.T) {
+	here, _ := region.Lookup("eu-west")
+	x := &exits{self: "me"}
+	var nodes []topology.Node
+	for i := range 100 {
+		nodes = append(nodes, readyEdge(fmt.Sprint("edge-", i), "eu-west", 0.3))
+	}
+	if known := x.look(topology.NewSnapshot(1, nodes), here); known != 100 || len(x.pick()) != maxExits {
+		t.Errorf("%d known, %d named", known, len(x.pick()))
+	}
+}

@@ -1,0 +1,112 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"selvedge/simulations/fleet"
+)
+
+const (
+	tmpfsBytes = 64 << 20
+	// leftBytes is what the disk has left when the log meets its end.
+	leftBytes = 4 << 20
+)
+
+var diskFull = scenario{
+	name:  "disk-full",
+	fault: "the disk of the core's data, a tmpfs of 64 MiB, is full; then it isn't",
+	must:  "publishes are refused with unavailable (503); nothing acknowledged is lost; it recovers by itself",
+	run: func(ctx context.Context, r *run) error {
+		disk, err := os.MkdirTemp("", "selvedge-disk-")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = os.Remove(disk) }() // empty once it is unmounted
+		if out, err := exec.CommandContext(ctx, "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%d", tmpfsBytes), "selvedge-faults", disk).CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: mount a tmpfs (it needs root): %w: %s", errNotHere, err, strings.TrimSpace(string(out)))
+		}
+		defer func() {
+			r.fleet.Stop() // the core holds the folder
+			if out, err := exec.Command("umount", disk).CombinedOutput(); err != nil {
+				r.progress("umount %s: %v: %s", disk, err, out)
+			}
+		}()
+		return r.withoutDisk(ctx, fleet.Config{Data: filepath.Join(disk, "data"), Regions: []string{"us-east"}},
+			func() error { return fill(disk) },
+			func() error { return os.Remove(filler(disk)) })
+	},
+}
+
+var readOnly = scenario{
+	name:  "read-only",
+	fault: "the core's data folder takes no new files; then it does",
+	must:  "publishes are refused with unavailable (503); nothing acknowledged is lost; it recovers by itself",
+	run: func(ctx context.Context, r *run) error {
+		data, err := os.MkdirTemp("", "selvedge-data-")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = os.RemoveAll(data) }()
+		cfg := fleet.Config{Data: data, Regions: []string{"us-east"}}
+		if os.Getuid() == 0 {
+			// Modes mean nothing to root, unless it gives up that privilege.
+			setpriv, err := exec.LookPath("setpriv")
+			if err != nil {
+				return fmt.Errorf("%w: root needs setpriv: %w", errNotHere, err)
+			}
+			cfg.CoreUnder = []string{setpriv, "--bounding-set=-dac_override", "--"}
+		}
+		defer func() { _ = chmodAll(data, 0o750) }() // RemoveAll says if it is in the way
+		return r.withoutDisk(ctx, cfg,
+			func() error { return chmodAll(data, 0o550) },
+			func() error { return chmodAll(data, 0o750) })
+	},
+}
+
+// withoutDisk publishes while the disk goes away and comes back.
+func (r *run) withoutDisk(ctx context.Context, cfg fleet.Config, away, back func() error) error {
+	if err := r.start(ctx, cfg); err != nil {
+		return err
+	}
+	c := crowd{rooms: 6, members: 6, perMember: 2}
+	if err := r.populate(ctx, c); err != nil {
+		return err
+	}
+	if err := r.connect(ctx, c); err != nil {
+		return err
+	}
+	r.publish(ctx, c.rooms, min(r.Rate, 2000), 2<<10, r.fleet.Core.URL)
+	if _, err := r.taken(ctx, callTime, 500); err != nil {
+		return err
+	}
+	if err := away(); err != nil {
+		return err
+	}
+	began, before := time.Now(), r.load.acked.Load()
+	if err := r.refused(ctx, time.Minute); err != nil {
+		return err
+	}
+	r.saw("refused as unavailable (503), %v and %d acknowledged publishes later", time.Since(began).Round(time.Millisecond), r.load.acked.Load()-before)
+	if err := pause(ctx, 3*time.Second); err != nil {
+		return err
+	}
+	if err := back(); err != nil {
+		return err
+	}
+	took, err := r.taken(ctx, time.Minute, 100)
+	if err != nil {
+		return err
+	}
+	r.saw("%d refused; publishes were acknowledged again %v after the cause was gone, by itself", r.load.failed.Load(), took.Round(time.Millisecond))
+	r.load.stop()
+	if err := r.settle(ctx); err != nil {
+		return err
+	}
+	return r.noneAfresh()
+}

@@ -1,0 +1,55 @@
+package faults
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"go.uber.org/goleak"
+
+	"selvedge/core"
+	"selvedge/edge"
+	"selvedge/internal/config"
+)
+
+// binary is what the scenarios start: this test's own.
+type binary struct {
+	Core  core.Command `cmd:""`
+	Edge  edge.Command `cmd:""`
+	Bench struct {
+		Faults       Command        `cmd:""`
+		FaultMembers MembersCommand `cmd:""`
+	} `cmd:""`
+}
+
+// TestMain makes this test's binary a node, or members, where it is started as
+// one.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		status := config.Main(ctx, os.Args[1:], config.IO{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}, new(binary),
+			kong.Vars{"transport": edge.DefaultTransport()})
+		stop()
+		os.Exit(status)
+	}
+	// Under the race detector, processes would linger for a second.
+	_ = os.Setenv("GORACE", "atexit_sleep_ms=0")
+	goleak.VerifyTestMain(m)
+}
+
+// played runs a scenario in small, on nodes with env added. Nothing may be
+// delivered for as long as stall.
+func played(t *testing.T, s scenario, stall time.Duration, env ...string) error {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &run{Command: &Command{Quick: true, Rate: 1000, Sockets: 20}, name: s.name, binary: path, env: env, stall: stall, stderr: t.Output()}
+	return r.play(t.Context(), s.run)
+}

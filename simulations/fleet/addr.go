@@ -1,0 +1,42 @@
+package fleet
+
+import "net"
+
+// nodeArgs begins a node's command line; front names the flag of the address
+// that it is used by. Its addresses are at the places that start reads.
+func nodeArgs(role, name, front string) ([]string, error) {
+	addrs, err := freeAddrs(4)
+	if err != nil {
+		return nil, err
+	}
+	return []string{
+		role, "--dev", "--name", name, "--log-level", "warn",
+		front, addrs[0], "--link-addr", addrs[1], "--gossip-addr", addrs[2], "--admin-addr", addrs[3],
+	}, nil
+}
+
+func nameOf(args []string) string { return args[3] }
+
+func gossipOf(args []string) string { return args[11] }
+
+// freeAddrs are loopback addresses whose port nobody uses, for TCP and UDP.
+func freeAddrs(n int) ([]string, error) {
+	out := make([]string, 0, n)
+	for tries := 0; len(out) < n; tries++ {
+		if tries > 100*n {
+			return nil, errNoPorts
+		}
+		tcp, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer tcp.Close() // keeps the port from being found twice
+		udp, err := net.ListenPacket("udp", tcp.Addr().String())
+		if err != nil {
+			continue
+		}
+		defer udp.Close()
+		out = append(out, tcp.Addr().String())
+	}
+	return out, nil
+}

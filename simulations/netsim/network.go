@@ -1,0 +1,241 @@
+package netsim
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing/synctest"
+	"time"
+)
+
+// Config says what a Network is like. It is not modified.
+type Config struct {
+	// Seed decides about every packet, as far as chance does.
+	Seed uint64
+	// Path is what the way from one host to another is like. It is asked once
+	// per direction, and must give the same answer in each run. nil = at once,
+	// and all. A host reaches itself at once, without asking.
+	Path func(from, to Host) Path
+	// Buffer is what a TCP socket holds in each direction, in bytes; 0 = 256 KiB.
+	Buffer int
+	// Watch is told of each packet when its fate is known, in an order that is
+	// the same in each run if what is sent is; nil = nobody. It must not block,
+	// nor call the network.
+	Watch func(Packet)
+}
+
+// Packet is one packet's fate, for Config.Watch.
+type Packet struct {
+	At       time.Duration // when it was sent, since the network was made
+	From, To netip.AddrPort
+	Proto    string // "udp" or "tcp"
+	Size     int    // bytes with the headers of IP and above
+	Arrives  time.Duration
+	Times    int // how often it arrives; 0 = it is lost
+}
+
+// Network is a simulated network. It is made inside a bubble and serves that
+// bubble only. Its methods are safe for concurrent use.
+//
+// While it is open nobody else may call synctest.Wait: that is the wire's.
+type Network struct {
+	cfg   Config
+	start time.Time
+	kick  chan struct{} // capacity 1, never closed: something was sent
+	done  chan struct{} // closed by Close
+	wire  sync.WaitGroup
+
+	// mu guards all that follows, and all hosts, links and sockets. It is never
+	// held while anything waits.
+	mu        sync.Mutex
+	closed    bool
+	hosts     map[Host]*host
+	links     map[uint64]*link
+	udp       map[netip.AddrPort]*PacketConn
+	listeners map[netip.AddrPort]*Listener
+	dialed    map[netip.AddrPort]bool // ports that connections have at the side that dialed
+	sent      []packet                // in this instant
+	events    events
+	faults    []*Fault // that hold at present
+	calm      bool     // no fault begins any more
+	stats     Stats
+}
+
+// Stats counts packets.
+type Stats struct{ Sent, Lost, Doubled uint64 }
+
+// packet is one on its way.
+type packet struct {
+	link     *link
+	from, to netip.AddrPort
+	proto    string
+	size     int
+	arrive   func() // called with mu held, as often as it arrives
+}
+
+// New is an empty network.
+func New(cfg Config) *Network {
+	n := &Network{
+		cfg: cfg, start: time.Now(), kick: make(chan struct{}, 1), done: make(chan struct{}),
+		hosts: map[Host]*host{}, links: map[uint64]*link{},
+		udp: map[netip.AddrPort]*PacketConn{}, listeners: map[netip.AddrPort]*Listener{}, dialed: map[netip.AddrPort]bool{},
+	}
+	if n.cfg.Buffer <= 0 {
+		n.cfg.Buffer = buffer
+	}
+	n.wire.Go(n.run)
+	return n
+}
+
+// Close ends the network: every socket that is still open fails from here on.
+func (n *Network) Close() {
+	n.mu.Lock()
+	if n.closed {
+		n.mu.Unlock()
+		return
+	}
+	n.closed = true
+	for _, h := range n.hosts {
+		n.killLocked(h)
+	}
+	n.mu.Unlock()
+	close(n.done)
+	n.wire.Wait()
+}
+
+// Stats are the counts so far.
+func (n *Network) Stats() Stats {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.stats
+}
+
+// Since is how old the network is.
+func (n *Network) Since() time.Duration { return time.Since(n.start) }
+
+func (n *Network) hostLocked(id Host) *host {
+	h := n.hosts[id]
+	if h == nil {
+		h = &host{id: id, sockets: map[socket]struct{}{}, port: firstEphemeral}
+		n.hosts[id] = h
+	}
+	return h
+}
+
+func (n *Network) linkLocked(from, to Host) *link {
+	id := uint64(from)<<32 | uint64(to)
+	l := n.links[id]
+	if l == nil {
+		l = &link{id: id, from: n.hostLocked(from), to: n.hostLocked(to)}
+		if n.cfg.Path != nil && from != to {
+			l.path = n.cfg.Path(from, to)
+		}
+		n.links[id] = l
+	}
+	return l
+}
+
+// sendLocked takes a packet; the wire decides what becomes of it.
+func (n *Network) sendLocked(p packet) {
+	n.sent = append(n.sent, p)
+	n.kickLocked()
+}
+
+func (n *Network) kickLocked() {
+	select {
+	case n.kick <- struct{}{}:
+	default:
+	}
+}
+
+// run is the wire.
+func (n *Network) run() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-n.done:
+			return
+		case <-n.kick:
+		case <-timer.C:
+		}
+		synctest.Wait() // until all have said what they have to say at this instant
+		n.mu.Lock()
+		n.dueLocked() // faults of this instant are about what is sent in it
+		n.passLocked()
+		if len(n.events.heap) > 0 {
+			timer.Reset(time.Until(time.Unix(0, n.events.heap[0].at)))
+		}
+		n.mu.Unlock()
+	}
+}
+
+// passLocked sends what waits on its way.
+func (n *Network) passLocked() {
+	out := n.sent
+	n.sent = nil
+	slices.SortStableFunc(out, func(a, b packet) int {
+		return cmp.Or(cmp.Compare(a.link.id, b.link.id), cmp.Compare(a.proto, b.proto), a.from.Compare(b.from), a.to.Compare(b.to))
+	})
+	for _, p := range out {
+		n.passOneLocked(p)
+	}
+}
+
+func (n *Network) passOneLocked(p packet) {
+	l := p.link
+	if l.from.dead {
+		return
+	}
+	if l.from.stalls > 0 {
+		l.from.held = append(l.from.held, func() { n.passOneLocked(p) })
+		return
+	}
+	path, cut := n.pathLocked(l)
+	now := time.Now()
+	arrivals, times := l.fate(n.cfg.Seed, path, now.UnixNano())
+	if cut {
+		times = 0
+	}
+	n.stats.Sent++
+	switch times {
+	case 0:
+		n.stats.Lost++
+	case 2:
+		n.stats.Doubled++
+	}
+	if n.cfg.Watch != nil {
+		told := Packet{At: now.Sub(n.start), From: p.from, To: p.to, Proto: p.proto, Size: p.size, Times: times}
+		if times > 0 {
+			told.Arrives = time.Duration(arrivals[0] - n.start.UnixNano())
+		}
+		n.cfg.Watch(told)
+	}
+	for _, at := range arrivals[:times] {
+		n.events.add(at, l.id, func() { n.arriveLocked(p) })
+	}
+}
+
+// arriveLocked is the moment when a packet reaches its host.
+func (n *Network) arriveLocked(p packet) {
+	switch to := p.link.to; {
+	case to.dead:
+	case to.stalls > 0:
+		to.held = append(to.held, p.arrive)
+	default:
+		p.arrive()
+	}
+}
+
+// dueLocked lets happen what is due.
+func (n *Network) dueLocked() {
+	now := time.Now().UnixNano()
+	for {
+		e, ok := n.events.next(now)
+		if !ok {
+			return
+		}
+		e.happen()
+	}
+}

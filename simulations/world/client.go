@@ -1,0 +1,216 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"selvedge/edge/client"
+	"selvedge/internal/identity"
+	"selvedge/simulations/netsim"
+	"selvedge/wire"
+)
+
+// Client is a user with a session, whose receipts are in the world's ledger.
+type Client struct {
+	*client.Client
+	User wire.UserID
+	Host netsim.Host
+
+	w      *World
+	log    *slog.Logger
+	cancel context.CancelFunc
+	done   chan struct{} // closed when Run has ended
+	err    error         // of Run; set before done is closed
+
+	mu       sync.Mutex
+	conns    map[net.Conn]struct{} // guarded by mu; open
+	welcomes int                   // guarded by mu
+	afresh   int                   // guarded by mu; welcomes after the first that resumed nothing
+	trouble  []string              // guarded by mu; what should not happen
+	pause    time.Duration         // guarded by mu; that each message takes
+	last     map[wire.Channel]last // guarded by mu
+}
+
+// last is the latest message of a channel.
+type last struct {
+	n   int
+	seq wire.Seq
+}
+
+// AddClient starts a client near the edge of its number, which it tries first.
+func (w *World) AddClient(ctx context.Context, topics ...wire.Channel) (*Client, error) {
+	i := len(w.Clients)
+	if i >= w.cfg.Clients {
+		return nil, fmt.Errorf("the world was made for %d clients", w.cfg.Clients)
+	}
+	c := &Client{
+		User: wire.UserID(fmt.Sprintf("u%d", i)), Host: firstClient + netsim.Host(i),
+		w: w, done: make(chan struct{}), conns: map[net.Conn]struct{}{}, last: map[wire.Channel]last{},
+	}
+	c.log = w.logger(string(c.User))
+	now := time.Now()
+	token, err := identity.Sign([]byte(identity.DevTokenSecret), identity.Claims{
+		User: string(c.User), Publish: []string{"room:*", "topic:*"}, Subscribe: []string{"topic:*"}, Expires: now.Add(24 * time.Hour),
+	}, now)
+	if err != nil {
+		return nil, err
+	}
+	c.Client, err = client.New(client.Config{
+		Edges: []string{w.Edges[i%len(w.Edges)].URL}, Topics: topics, Dial: c.dial,
+		Token:  func(context.Context) (string, error) { return token, nil },
+		Events: c.events(), Log: c.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		c.err = c.Run(ctx)
+		close(c.done)
+	}()
+	w.Clients = append(w.Clients, c)
+	return c, nil
+}
+
+func (c *Client) stop() error {
+	c.cancel()
+	<-c.done
+	if !errors.Is(c.err, context.Canceled) {
+		return fmt.Errorf("client of %s: %w", c.User, c.err)
+	}
+	return nil
+}
+
+func (c *Client) events() client.Events {
+	return client.Events{
+		Welcome: c.welcomed,
+		Message: c.received,
+		Gap: func(g *wire.Gap) {
+			c.log.Debug("gap", "ch", g.Ch, "from", g.From, "to", g.To)
+			c.w.Book.Gap(string(c.User), g.Ch, g.From, g.To)
+		},
+		Joined: func(j *wire.Joined) { c.log.Debug("joined", "ch", j.Ch, "from", j.From, "v", j.V) },
+		Left:   func(l *wire.Left) { c.log.Debug("left", "ch", l.Ch, "v", l.V) },
+		Live:   func(l *wire.Live) { c.log.Debug("live", "ch", l.Ch, "seq", l.Seq) },
+		State:  func(s client.State) { c.log.Debug("state", "is", s.String()) },
+		Violation: func(v client.Violation) {
+			c.complain("violation: %+v", v)
+		},
+		Error: func(e *client.RequestError) { c.complain("error: %v", e) },
+	}
+}
+
+func (c *Client) welcomed(m *wire.Welcome) {
+	c.log.Debug("welcome", "resumed", m.Resumed, "at", m.Cursor.At, "behind", m.Cursor.Behind, "v", m.Cursor.V)
+	c.mu.Lock()
+	c.welcomes++
+	fresh := c.welcomes > 1 && !m.Resumed
+	if fresh {
+		c.afresh++
+	}
+	c.mu.Unlock()
+	if fresh {
+		c.w.Book.Afresh(string(c.User))
+	}
+}
+
+// body is what is published: a number within its channel.
+type body struct {
+	N int `json:"n"`
+}
+
+func (c *Client) received(m *client.Message) {
+	var b body
+	if err := wire.Msgpack.Decode(m.Data, &b); err != nil {
+		c.complain("a message that can't be read in %s: %v", m.Ch, err)
+		return
+	}
+	c.log.Debug("message", "ch", m.Ch, "seq", m.Seq, "prev", m.Prev, "n", b.N, "back", m.Back)
+	if !c.w.Book.Saw(string(c.User), m.Ch, b.N) {
+		c.complain("number %d of %s, where nothing is expected", b.N, m.Ch)
+	}
+	c.mu.Lock()
+	c.last[m.Ch] = last{b.N, m.Seq}
+	pause := c.pause
+	c.mu.Unlock()
+	if pause > 0 {
+		<-time.After(pause)
+	}
+}
+
+func (c *Client) complain(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.trouble = append(c.trouble, fmt.Sprintf("at %v: ", c.w.Net.Since())+fmt.Sprintf(format, args...))
+}
+
+// Trouble is what should not have happened.
+func (c *Client) Trouble() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.trouble)
+}
+
+// Last is the number and the place of the latest message that the client has of
+// a channel.
+func (c *Client) Last(ch wire.Channel) (n int, seq wire.Seq, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l, ok := c.last[ch]
+	return l.n, l.seq, ok
+}
+
+// Welcomes is how often the client was welcomed, and how often of these it had
+// to start afresh.
+func (c *Client) Welcomes() (all, afresh int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.welcomes, c.afresh
+}
+
+// Slow makes each message take so long, from now on.
+func (c *Client) Slow(pause time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pause = pause
+}
+
+// Drop closes the client's connections under it.
+func (c *Client) Drop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.conns {
+		_ = conn.Close() // it may be closed already
+	}
+	clear(c.conns)
+}
+
+func (c *Client) dial(ctx context.Context, _, addr string) (net.Conn, error) {
+	conn, err := c.w.Net.Dial(ctx, c.Host, addr)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conns[conn] = struct{}{}
+	return &tracked{conn, c}, nil
+}
+
+// tracked is a connection of a client.
+type tracked struct {
+	net.Conn
+	c *Client
+}
+
+func (t *tracked) Close() error {
+	t.c.mu.Lock()
+	delete(t.c.conns, t.Conn)
+	t.c.mu.Unlock()
+	return t.Conn.Close()
+}
