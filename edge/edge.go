@@ -50,7 +50,7 @@ type edgeNode struct {
 	world     atomic.Pointer[world]
 	door      atomic.Pointer[door.Door]
 	draining  atomic.Bool
-	lastWater atomic.Int64 // Unix nanoseconds of the newest watermark
+	lastWater atomic.Int64 // of the newest watermark: nanoseconds since started, whatever the wall clock does
 }
 
 // Run runs an edge until ctx ends, then drains it and says goodbye. It fails at
@@ -181,7 +181,7 @@ func (n *edgeNode) watch(ctx context.Context) error {
 		} else {
 			n.ready.Unmet("gossip", "no core is known")
 		}
-		if since := time.Since(time.Unix(0, n.lastWater.Load())); n.world.Load() != nil && since < fresh {
+		if since := time.Since(n.started) - time.Duration(n.lastWater.Load()); n.world.Load() != nil && since < fresh {
 			n.ready.Met("link")
 		} else {
 			n.ready.Unmet("link", "no word from a core")
@@ -214,7 +214,7 @@ func (n *edgeNode) tell() {
 	}
 }
 
-func (n *edgeNode) watermark() { n.lastWater.Store(time.Now().UnixNano()) }
+func (n *edgeNode) watermark() { n.lastWater.Store(int64(time.Since(n.started))) }
 
 func (n *edgeNode) linkUp() {
 	n.watermark() // the welcome is as good

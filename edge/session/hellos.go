@@ -24,12 +24,19 @@ type hellos struct {
 	ready  []*greeting         // guarded by mu
 	flying int                 // guarded by mu: questions under way
 	last   time.Time           // guarded by mu: when the last one was sent
+	back   rate                // guarded by mu: of sessions that come back
 }
 
 const (
 	// helloGap is what a hello may wait for company: a question costs an edge and
 	// its core several times what each hello adds to it.
 	helloGap = 3 * time.Millisecond
+	// stormGap is that for sessions that come back, while more than stormRate of
+	// them do so in a second: another edge has died, or a network. The core's work
+	// then grows with the time that they take, rather than with their number. Who is
+	// new waits for nobody, and takes those along who wait.
+	stormGap  = 250 * time.Millisecond
+	stormRate = 20
 	// maxHelloQueries bounds the questions under way: at 150 ms to the core and
 	// back, some 27,000 hellos per second.
 	maxHelloQueries = 64
@@ -54,6 +61,36 @@ type newcomer struct {
 	gone    bool        // the user is
 	waiting int         // hellos without their answer
 	unsent  []*greeting // wait for marker
+}
+
+// fresh reports whether the session comes for the first time.
+func (g *greeting) fresh() bool { return g.resume == nil }
+
+// rate counts events in this second and the last.
+type rate struct {
+	second    int64
+	now, last int
+}
+
+func (r *rate) add(now time.Time) {
+	r.turn(now)
+	r.now++
+}
+
+// storm reports whether there were more than stormRate in one of both.
+func (r *rate) storm(now time.Time) bool {
+	r.turn(now)
+	return max(r.now, r.last) > stormRate
+}
+
+func (r *rate) turn(now time.Time) {
+	switch s := now.Unix(); {
+	case s == r.second:
+	case s == r.second+1:
+		r.second, r.last, r.now = s, r.now, 0
+	default:
+		r.second, r.last, r.now = s, 0, 0
+	}
 }
 
 var errNoLink = errors.New("this edge has no link to a core")
@@ -84,6 +121,9 @@ func (h *hellos) ask(g *greeting) {
 		h.new[g.u] = n
 	}
 	n.waiting++
+	if g.resume != nil {
+		h.back.add(time.Now())
+	}
 	if n.first && n.marker == 0 {
 		n.unsent = append(n.unsent, g)
 	} else {
@@ -148,8 +188,17 @@ func (h *hellos) next(now time.Time) (batch []*greeting, wait time.Duration) {
 	if n == 0 || h.flying == maxHelloQueries {
 		return nil, 0
 	}
-	if since := now.Sub(h.last); n < wire.MaxHellos && h.flying > 0 && since < helloGap {
-		return nil, helloGap - since
+	if since := now.Sub(h.last); n < wire.MaxHellos {
+		gap := time.Duration(0)
+		switch {
+		case h.back.storm(now) && !slices.ContainsFunc(h.ready, (*greeting).fresh):
+			gap = stormGap
+		case h.flying > 0:
+			gap = helloGap
+		}
+		if since < gap {
+			return nil, gap - since
+		}
 	}
 	h.flying++
 	h.last = now

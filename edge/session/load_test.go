@@ -148,3 +148,23 @@ func TestWhoLacksAnotherPlaceIsWoken(t *testing.T) {
 		t.Errorf("woken: %v, busy %v", e.logs, m.fills.busy)
 	}
 }
+
+// Sessions that come back in thousands are asked for together, however long that
+// takes; one that is new among them is welcome at once.
+func TestAStormOfReturnsIsFewQuestions(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		var all []*client
+		for i := range 500 { // in 5 s
+			all = append(all, r.dial().send(fmt.Sprintf(`{"t":"hello","token":"b%d","resume":{"epoch":"e1",%s,"v":10}}`, i, at100)))
+			time.Sleep(10 * time.Millisecond)
+		}
+		r.hello("new", "").one("welcome")
+		time.Sleep(stormGap)
+		for _, c := range all {
+			c.one("welcome")
+		}
+		if n := len(r.core.questions(wire.QHello)); n > stormRate+2+5*int(time.Second/stormGap)+2 {
+			t.Errorf("%d questions for %d sessions", n, len(all))
+		}
+	})
+}

@@ -15,7 +15,7 @@ import (
 // GCCommand is `selvedge bench gc`.
 type GCCommand struct {
 	Sockets    int     `help:"Sockets at one edge." default:"18000"`
-	Seconds    float64 `help:"How long to publish." default:"20"`
+	Seconds    float64 `help:"How long to publish." default:"60"`
 	Halls      int     `help:"Rooms that are published to; each socket is in one." default:"18"`
 	Rooms      int     `help:"Rooms in all beside them." default:"2000"`
 	PerUser    int     `help:"Of these, those that each user is in." default:"19"`
