@@ -84,9 +84,9 @@ func (r *rate) storm(now time.Time) bool {
 }
 
 func (r *rate) turn(now time.Time) {
-	switch s := now.Unix(); {
-	case s == r.second:
-	case s == r.second+1:
+	switch s := now.Unix(); s - r.second {
+	case 0:
+	case 1:
 		r.second, r.last, r.now = s, r.now, 0
 	default:
 		r.second, r.last, r.now = s, 0, 0

@@ -123,7 +123,7 @@ func (r *run) massKept(sums []massWord, movers int) error {
 	}
 	r.saw("%v; %d resumes, %d starts afresh", all, resumed, afresh)
 	switch {
-	case !kept(all):
+	case !all.Kept():
 		return errBroken
 	case afresh > 0 || int(resumed) < movers:
 		return fmt.Errorf("%d of %d movers resumed", resumed, movers)

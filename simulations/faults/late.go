@@ -76,7 +76,7 @@ var lateChannel = scenario{
 var joins = scenario{
 	name:  "joins",
 	fault: "users are made members of rooms in the very moment in which their sockets begin, and publishes follow at once",
-	must:  "a member gets everything that is published after its join was acknowledged, once and in order (something of before may come)",
+	must:  "a member gets everything that is published after its join was acknowledged, once and in order, and nothing from before",
 	run: func(ctx context.Context, r *run) error {
 		if err := r.start(ctx, fleet.Config{Regions: []string{"us-east", "eu-west"}}); err != nil {
 			return err

@@ -115,7 +115,7 @@ func (p *massMembers) obey(ctx context.Context, o *massOrder) (w massWord, err e
 			w.Resumed += m.resumed.Load()
 			w.Afresh += m.afresh.Load()
 		}
-		if errors.Is(err, errBroken) && !kept(w.Result) {
+		if errors.Is(err, errBroken) && !w.Result.Kept() {
 			err = nil // the parent sees it in the result
 		}
 		return w, err

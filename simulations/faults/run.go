@@ -247,7 +247,7 @@ func (r *run) settle(ctx context.Context) error {
 		res = r.book.Result()
 	}
 	r.saw("%v; %d that nobody had acknowledged", res, res.Unacknowledged)
-	if !kept(res) {
+	if !res.Kept() {
 		r.progress("%s", strings.Join(r.book.Problems(20), "\n"))
 		return errors.Join(errBroken, r.sound())
 	}
@@ -255,12 +255,6 @@ func (r *run) settle(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", errBroken, err)
 	}
 	return nil
-}
-
-// kept leaves out what comes from before a join: more than was promised.
-func kept(res ledger.Result) bool {
-	res.Uninvited = 0
-	return res.Kept()
 }
 
 // sound says what there is to complain of, beside the ledger.
