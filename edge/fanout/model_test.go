@@ -356,11 +356,9 @@ func (w *world) step() {
 	switch n := w.rnd.IntN(100); {
 	case n < 30:
 		name := any[w.rnd.IntN(len(any))]
-		w.mu.Lock()
 		for range 1 + w.rnd.IntN(6) {
 			w.write(name, w.rnd.IntN(400))
 		}
-		w.mu.Unlock()
 	case n < 55:
 		p := wire.LogID(w.rnd.IntN(rigLogs))
 		l := &w.logs[p]

@@ -165,6 +165,8 @@ func (r *rig) write(name wire.Channel, size int) wire.Seq {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.mu.Lock() // fills are answered meanwhile
+	defer r.mu.Unlock()
 	l.frames = append(l.frames, f)
 	return l.end
 }
