@@ -85,16 +85,16 @@ func printSetting(out io.Writer, s setting) error {
 	write(out, "%s# %s.", margin, about)
 	write(out, "%s# Flag --%s, environment %s.", margin, s.flag.Name, s.env())
 	value, mark := any(s.flag.Default), ""
-	switch kind := s.flag.Target.Kind(); {
+	switch {
 	case s.flag.IsSlice() && s.flag.HasDefault:
-		value = kong.SplitEscaped(s.flag.Default, s.flag.Tag.Sep)
+		value = listOf(kong.SplitEscaped(s.flag.Default, s.flag.Tag.Sep), s.flag.Target.Type().Elem())
 	case s.flag.IsSlice():
 		value, mark = []string{}, "# "
 	case s.flag.IsBool():
 		value = s.flag.Default == "true"
 	case !s.flag.HasDefault:
 		mark = "# "
-	case kind >= reflect.Int && kind <= reflect.Float64 && s.flag.Target.Type() != reflect.TypeFor[time.Duration]():
+	case isNumber(s.flag.Target.Type()):
 		value = json.Number(s.flag.Default) // a number stands without quotes
 	}
 	text, err := json.Marshal(value) // JSON is YAML
@@ -103,6 +103,22 @@ func printSetting(out io.Writer, s setting) error {
 	}
 	write(out, "%s%s%s: %s", margin, mark, underscored(s.flag.Name), text)
 	return nil
+}
+
+func isNumber(t reflect.Type) bool {
+	return t.Kind() >= reflect.Int && t.Kind() <= reflect.Float64 && t != reflect.TypeFor[time.Duration]()
+}
+
+// listOf is a list as it is printed, of elements of a type.
+func listOf(list []string, of reflect.Type) any {
+	if !isNumber(of) {
+		return list
+	}
+	numbers := make([]json.Number, len(list))
+	for i, n := range list {
+		numbers[i] = json.Number(n)
+	}
+	return numbers
 }
 
 func indent(depth int) string { return strings.Repeat("  ", depth) }
