@@ -65,7 +65,13 @@ func Sign(secret []byte, c Claims, now time.Time) (string, error) {
 	if !c.Expires.After(now) {
 		return "", fmt.Errorf("token for user %q would be expired at once: choose a later time than %s", c.User, c.Expires.UTC().Format(time.RFC3339))
 	}
-	p := payload{Publish: c.Publish, Subscribe: c.Subscribe, Team: c.Team, RegisteredClaims: jwt.RegisteredClaims{
+	p := struct {
+		jwt.RegisteredClaims
+
+		Publish   []string `json:"publish,omitempty"`
+		Subscribe []string `json:"subscribe,omitempty"`
+		Team      string   `json:"team,omitempty"`
+	}{Publish: c.Publish, Subscribe: c.Subscribe, Team: c.Team, RegisteredClaims: jwt.RegisteredClaims{
 		Subject:   c.User,
 		Issuer:    c.Issuer,
 		IssuedAt:  jwt.NewNumericDate(now),

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"selvedge/wire"
@@ -31,8 +33,9 @@ type TokenConfig struct {
 // Verifier checks tokens. Safe for concurrent use.
 type Verifier struct {
 	cfg  TokenConfig
-	keys []verifyKey // from secrets and files; fixed
-	jwks *jwksSource // nil without a URL
+	keys []verifyKey            // from secrets and files; fixed
+	jwks *jwksSource            // nil without a URL
+	last atomic.Pointer[header] // of the last token that a key of ours had signed
 }
 
 // NewVerifier reads the keys. It doesn't fetch JWKSURL: an identity provider that
@@ -78,12 +81,18 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
 	if len(token) > maxToken {
 		return Claims{}, fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTokenInvalid, len(token), maxToken)
 	}
-	parsed, err := parseToken(token)
+	last := v.last.Load()
+	parsed, err := parseToken(token, last)
 	if err != nil {
 		return Claims{}, fmt.Errorf("%w: it is no JWT signed with HS256, RS256, ES256 or EdDSA", ErrTokenInvalid)
 	}
 	if err := v.checkSignature(ctx, parsed); err != nil {
 		return Claims{}, err
+	}
+	if last == nil || last.text != parsed.header.text {
+		h := parsed.header
+		h.text = strings.Clone(h.text) // not all of the token
+		v.last.Store(&h)
 	}
 	p := &parsed.payload
 	if err := v.checkClaims(p, time.Now()); err != nil {
@@ -94,7 +103,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
 		Publish:   p.Publish,
 		Subscribe: p.Subscribe,
 		Team:      p.Team,
-		Expires:   p.ExpiresAt.Time,
+		Expires:   p.Expires.time(),
 	}, nil
 }
 
@@ -118,14 +127,14 @@ func (v *Verifier) checkSignature(ctx context.Context, token *signed) error {
 }
 
 func (v *Verifier) checkClaims(p *payload, now time.Time) error {
-	if p.ExpiresAt == nil {
+	if !p.Expires.set {
 		return fmt.Errorf("%w: it has no exp", ErrTokenInvalid)
 	}
-	if expires := p.ExpiresAt.Time; now.After(expires.Add(v.cfg.Leeway)) {
+	if expires := p.Expires.time(); now.After(expires.Add(v.cfg.Leeway)) {
 		return fmt.Errorf("%w at %s: mint a new one", ErrTokenExpired, expires.UTC().Format(time.RFC3339))
 	}
-	if p.NotBefore != nil && now.Add(v.cfg.Leeway).Before(p.NotBefore.Time) {
-		return fmt.Errorf("%w: not valid before %s", ErrTokenInvalid, p.NotBefore.UTC().Format(time.RFC3339))
+	if p.NotBefore.set && now.Add(v.cfg.Leeway).Before(p.NotBefore.time()) {
+		return fmt.Errorf("%w: not valid before %s", ErrTokenInvalid, p.NotBefore.time().UTC().Format(time.RFC3339))
 	}
 	if v.cfg.Issuer != "" && p.Issuer != v.cfg.Issuer {
 		return fmt.Errorf("%w: iss is %q, not %q", ErrTokenInvalid, p.Issuer, v.cfg.Issuer)
