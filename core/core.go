@@ -47,6 +47,11 @@ type Config struct {
 	// embedded replicas its Cluster, with LogAddr for the other cores.
 	Log     corelog.Config
 	LogAddr string
+	// OpenLog opens the logs in place of log.Open, for simulated ones; nil = log.Open.
+	OpenLog func(ctx context.Context, cfg corelog.Config) (Store, error)
+	// TailBytes bounds the recent end of each log that is held in memory, in
+	// bytes; 0 = 16 MiB.
+	TailBytes int
 
 	// Drain is how long edges are given to take their logs to other cores when ctx
 	// ends; 0 = none. Without another core nobody waits.
@@ -68,7 +73,7 @@ const leaveTimeout = 2 * time.Second
 // coreNode is a running core.
 type coreNode struct {
 	cfg       Config
-	log       *corelog.Store
+	log       Store
 	publisher *corelog.Counted // the log, as backends and clients publish to it
 	view      *directory.View
 	feed      *feed.Feed
@@ -76,6 +81,7 @@ type coreNode struct {
 	gossip    *gossip.Gossip
 	ready     *telemetry.Ready
 	metrics   *metrics
+	lastCall  lastCall
 }
 
 // Run runs a core until ctx ends, then drains it, says goodbye and closes the logs
@@ -88,7 +94,8 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	defer apiListener.Close()
+	front := n.openFront(ctx, apiListener, cfg.Logger)
+	defer front.close()
 	udp, err := network.ListenUDP("link", cfg.LinkAddr, "link-addr")
 	if err != nil {
 		return err
@@ -98,6 +105,18 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		pc = cfg.WrapLink(udp)
 	}
 	defer pc.Close()
+	reg, back := telemetry.NewRegistry(cfg.Build), newBack(n.ready)
+	admin, err := telemetry.StartAdmin(cfg.AdminAddr, telemetry.AdminConfig{
+		Registry: reg, Ready: n.ready, Mount: back, Logger: cfg.Logger, Varz: back.varz, Network: cfg.Network,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+		defer cancel()
+		err = errors.Join(err, admin.Close(closing))
+	}()
 	// Before the logs: three cores find each other by it.
 	if err := n.startGossip(ctx, apiListener.Addr(), udp.LocalAddr()); err != nil {
 		return err
@@ -111,11 +130,11 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	}
 	defer func() { err = errors.Join(err, n.view.Close(), n.log.Close()) }()
 
-	reg := telemetry.NewRegistry(cfg.Build)
+	n.ready.Unmet("logs", "reading the logs")
 	n.metrics = newMetrics(reg, n)
 	n.publisher = corelog.Count(n.log, reg)
 	n.feed = feed.New(feed.Config{
-		Log: n.log, View: n.view, Dir: filepath.Join(cfg.Log.Dir, "feed"), Publish: n.publisher.Publish, Signal: n.signal, Queried: n.metrics.queried, Logger: cfg.Logger,
+		Log: n.log, View: n.view, Dir: filepath.Join(cfg.Log.Dir, "feed"), TailBytes: cfg.TailBytes, Publish: n.publisher.Publish, Signal: n.signal, Queried: n.metrics.queried, Logger: cfg.Logger,
 	})
 	if n.links, err = link.Listen(pc, link.ServerConfig{
 		TLS: cfg.Keys.Identity.ServerTLS(), Source: n.feed, Logger: cfg.Logger, Events: n.linkEvents(),
@@ -124,13 +143,10 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	}
 
 	board := console.New(console.Config{Self: topology.NodeID(cfg.Name), Nodes: n.gossip.Snapshot, Links: n.links.Peers, Published: n.metrics.published, Epoch: n.log.Epoch, Logs: n.log.Logs()})
-	admin, err := telemetry.StartAdmin(cfg.AdminAddr, telemetry.AdminConfig{
-		Registry: reg, Ready: n.ready, Mount: board, Logger: cfg.Logger, Varz: board.State,
-		Network: cfg.Network,
-	})
-	if err != nil {
-		return err
-	}
+	state := board.State
+	back.use(board)
+	back.state.Store(&state)
+	front.use(n.handler(reg))
 	cfg.Logger.Info("core started", "region", cfg.Region.Name, "api", apiListener.Addr().String(), "link", udp.LocalAddr().String(),
 		"gossip", n.gossip.Addr(), "admin", admin.Addr(), "data", cfg.Log.Dir, "epoch", n.log.Epoch(), "logs", n.log.Logs())
 
@@ -141,7 +157,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	g.Go(func() error { return n.feed.Run(ctx) })
 	g.Go(func() error { return board.Run(ctx) })
 	g.Go(func() error { return n.serveLinks(ctx) })
-	g.Go(func() error { return api.Serve(ctx, apiListener, n.handler(reg), cfg.Logger) })
+	g.Go(func() error { return front.run(ctx) })
 	g.Go(func() error {
 		defer stop()
 		select {
@@ -150,25 +166,28 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		case <-failed.Done():
 		}
 		n.goodbye()
+		n.lastCall.wait(failed)
 		return nil
 	})
-	err = g.Wait()
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
-	defer cancel()
-	return errors.Join(err, admin.Close(closing))
+	return g.Wait()
 }
 
 // openStore opens the logs, and the view of the state log beside them.
 func (n *coreNode) openStore(ctx context.Context) (err error) {
 	cfg := n.cfg.Log
 	cfg.Logger = n.cfg.Logger
+	cfg.Waiting = func(what string) { n.ready.Unmet("logs", what) }
 	if cfg.Replicas > 1 && len(cfg.Servers) == 0 {
 		cfg.Cluster = &corelog.Cluster{
 			Name: n.cfg.Name, Addr: n.cfg.LogAddr, Advertise: n.cfg.Reachable, Identity: n.cfg.Keys.Identity,
 			Peers: logPeers{n.gossip, topology.NodeID(n.cfg.Name)},
 		}
 	}
-	if n.log, err = corelog.Open(ctx, cfg); err != nil {
+	open := n.cfg.OpenLog
+	if open == nil {
+		open = openLog
+	}
+	if n.log, err = open(ctx, cfg); err != nil {
 		return err
 	}
 	if n.view, err = directory.Open(directory.Config{
@@ -266,7 +285,10 @@ func (n *coreNode) cluster() any {
 	}
 	for _, l := range n.links.Peers() {
 		if r, ok := c.Regions[l.Region]; ok {
-			r.Relays[topology.NodeID(l.Node)] = max(l.Logs-1, 0) // all but the state log
+			r.Relays[topology.NodeID(l.Node)] = l.Logs
+			if l.State {
+				r.Relays[topology.NodeID(l.Node)]--
+			}
 		}
 	}
 	return c

@@ -10,20 +10,30 @@ import (
 // drainLook paces the look at whether the edges have taken their logs elsewhere.
 const drainLook = 50 * time.Millisecond
 
-// drain makes the core one that gets no new work, and waits until no edge takes a
-// log from it any more, until there is no other core to take it from, for
-// cfg.Drain, or until ctx ends. Requests are served meanwhile.
+// handOverTime bounds the wait for other cores to lead what this one led.
+const handOverTime = 2 * time.Second
+
+// drain makes the core one that gets no new work, waits until no edge takes a log
+// from it any more, and hands on what it leads of the logs' copies. It ends when
+// there is no other core to take them, after cfg.Drain, or when ctx ends. Requests
+// are served meanwhile.
 func (n *coreNode) drain(ctx context.Context) {
 	n.retire()
-	open := n.openLogs()
-	if n.cfg.Drain <= 0 || open == 0 || !n.another() {
+	if n.cfg.Drain <= 0 || !n.another() {
 		return
 	}
-	n.cfg.Logger.Info("draining: the edges take their logs to other cores; a second signal stops at once", "logs", open, "for", n.cfg.Drain)
-	ctx, cancel := context.WithTimeout(ctx, n.cfg.Drain)
-	defer cancel()
-	awaitGone(ctx, n.openLogs, n.another)
-	n.cfg.Logger.Info("drained", "logs", n.openLogs())
+	if open := n.openLogs(); open > 0 {
+		n.cfg.Logger.Info("draining: the edges take their logs to other cores; a second signal stops at once", "logs", open, "for", n.cfg.Drain)
+		timed, cancel := context.WithTimeout(ctx, n.cfg.Drain)
+		defer cancel()
+		awaitGone(timed, n.openLogs, n.another)
+		n.cfg.Logger.Info("drained", "logs", n.openLogs())
+	}
+	if copies, ok := n.log.(interface{ HandOver(ctx context.Context) }); ok {
+		timed, cancel := context.WithTimeout(ctx, handOverTime)
+		defer cancel()
+		copies.HandOver(timed)
+	}
 }
 
 // awaitGone waits while something is open and has somewhere else to go.
@@ -42,6 +52,7 @@ func awaitGone(ctx context.Context, open func() int, elsewhere func() bool) {
 // retire makes the core unfit for new work.
 func (n *coreNode) retire() {
 	n.ready.Unmet("drain", "stopping")
+	n.lastCall.leave()
 	if err := n.gossip.Update(func(s *topology.Node) { s.State = topology.StateDraining }); err != nil {
 		n.cfg.Logger.Debug("gossip update", "err", err)
 	}

@@ -2,6 +2,9 @@ package core
 
 import (
 	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,4 +39,77 @@ func TestAwaitGone(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A core that stops serves first, on connections that it doesn't keep; then it
+// answers calls with 503, in the caller's codec, and only when nobody calls any more
+// may the port be closed.
+func TestLastCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l lastCall
+		h := l.handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		ask := func(path, accept string) *http.Response {
+			w := httptest.NewRecorder()
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, nil)
+			r.Header.Set("Accept", accept)
+			h.ServeHTTP(w, r)
+			return w.Result()
+		}
+		expect := func(res *http.Response, status int, connection, retry, body string) {
+			t.Helper()
+			got, err := io.ReadAll(res.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c, a := res.Header.Get("Connection"), res.Header.Get("Retry-After"); res.StatusCode != status || c != connection || a != retry || string(got) != body {
+				t.Errorf("%d, connection %q, retry after %q, %q; want %d, %q, %q, %q", res.StatusCode, c, a, got, status, connection, retry, body)
+			}
+		}
+		expect(ask("/v1/publish", ""), 200, "", "", "")
+		l.leave()
+		expect(ask("/v1/publish", ""), 200, "close", "", "")
+		start := time.Now()
+		done := make(chan time.Duration, 1)
+		go func() {
+			l.wait(t.Context())
+			done <- time.Since(start)
+		}()
+		const text = `{"error":{"code":"unavailable","message":"this core is stopping: ask another one, or again"}}`
+		for range 5 {
+			time.Sleep(90 * time.Millisecond)
+			expect(ask("/v1/publish", ""), 503, "close", "2", text)
+		}
+		if res := ask("/v1/publish", "application/msgpack"); res.StatusCode != 503 || res.Header.Get("Content-Type") != "application/msgpack" {
+			t.Errorf("in msgpack: %d, %s", res.StatusCode, res.Header.Get("Content-Type"))
+		}
+		expect(ask("/healthz", ""), 200, "close", "", "")
+		if took := <-done; took < 540*time.Millisecond || took > 570*time.Millisecond { // 100 ms after the last call
+			t.Errorf("the port was kept for %v", took)
+		}
+	})
+}
+
+// Somebody who never stops calling holds nothing up.
+func TestLastCallEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l lastCall
+		start := time.Now()
+		done := make(chan time.Duration, 1)
+		go func() {
+			l.wait(t.Context())
+			done <- time.Since(start)
+		}()
+		h := l.handler(http.NotFoundHandler())
+		for {
+			select {
+			case took := <-done:
+				if took != lastCallMost {
+					t.Errorf("the port was kept for %v", took)
+				}
+				return
+			case <-time.After(5 * time.Millisecond):
+				h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/users", nil))
+			}
+		}
+	})
 }

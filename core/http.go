@@ -7,7 +7,6 @@ import (
 
 	"selvedge/core/api"
 	"selvedge/core/directory"
-	"selvedge/internal/telemetry"
 	"selvedge/wire"
 )
 
@@ -22,14 +21,11 @@ func (n *coreNode) handler(reg prometheus.Registerer) http.Handler {
 		History: n.history, Keys: n.cfg.APIKeys, Cluster: n.cluster,
 		Epoch: n.log.Epoch(), Logs: n.log.Logs(), Registry: reg, Logger: n.cfg.Logger,
 	})
-	mux := http.NewServeMux()
-	mux.Handle("/healthz", telemetry.Alive())
-	mux.Handle("/readyz", n.ready.Status())
-	mux.Handle("/v1/", calls)
-	if n.cfg.Mount != nil {
-		mux.Handle("/", n.cfg.Mount)
-	} else {
-		mux.Handle("/", calls)
+	rest := n.cfg.Mount
+	if rest == nil {
+		rest = calls
 	}
-	return mux
+	mux := n.health(rest)
+	mux.Handle("/v1/", calls)
+	return n.lastCall.handler(mux)
 }

@@ -1,8 +1,6 @@
 package core
 
 import (
-	"sync/atomic"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"selvedge/topology"
@@ -13,31 +11,43 @@ import (
 // metrics are a core's counters, beside those of the API.
 type metrics struct {
 	requests *prometheus.CounterVec
-	frames   prometheus.Counter
-	bytes    prometheus.Counter
+	near     sent // to edges of the core's region
+	far      sent // to others
 	n        *coreNode
-	sentN    atomic.Uint64
 }
+
+// sent counts what links carry.
+type sent struct{ frames, bytes prometheus.Counter }
 
 func newMetrics(reg prometheus.Registerer, n *coreNode) *metrics {
 	m := &metrics{
 		n:        n,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "selvedge_core_requests_total", Help: "Questions of edges."}, []string{"kind"}),
 	}
-	frames := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "selvedge_link_frames_total", Help: "Records on links."}, []string{"direction", "scope"})
-	bytes := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "selvedge_link_bytes_total", Help: "Bytes of records on links."}, []string{"direction", "scope"})
-	m.frames, m.bytes = frames.WithLabelValues("out", "all"), bytes.WithLabelValues("out", "all")
+	frames := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "selvedge_link_frames_total", Help: "Frames on links."}, []string{"direction", "scope"})
+	bytes := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "selvedge_link_bytes_total", Help: "Bytes of frames, state records and watermarks on links."}, []string{"direction", "scope"})
+	m.near = sent{frames.WithLabelValues("out", "region"), bytes.WithLabelValues("out", "region")}
+	m.far = sent{frames.WithLabelValues("out", "ocean"), bytes.WithLabelValues("out", "ocean")}
+	for _, kind := range []wire.QueryKind{
+		wire.QHello, wire.QFill, wire.QHistory, wire.QMembers, wire.QRooms, wire.QGet, wire.QShares, wire.QRoster, wire.QRoom, wire.QPublish,
+	} {
+		m.requests.WithLabelValues(string(kind)) // there from the start: a rate needs two values
+	}
 	reg.MustRegister(m.requests, frames, bytes, &gauges{n: n})
 	return m
 }
 
 func (m *metrics) queried(kind wire.QueryKind) { m.requests.WithLabelValues(string(kind)).Inc() }
 
-func (m *metrics) sent(_ wire.LogID, kind tail.Kind, n int) {
-	m.bytes.Add(float64(n))
+// sent counts a record that goes to an edge of a region.
+func (m *metrics) sent(region string, kind tail.Kind, n int) {
+	to := &m.far
+	if region == m.n.cfg.Region.Name {
+		to = &m.near
+	}
+	to.bytes.Add(float64(n))
 	if kind == tail.Frame {
-		m.frames.Inc()
-		m.sentN.Add(1)
+		to.frames.Inc()
 	}
 }
 
@@ -82,6 +92,11 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		state topology.State
 	}
 	count := map[key]int{}
+	for _, role := range []topology.Role{topology.RoleCore, topology.RoleEdge} {
+		for _, state := range []topology.State{topology.StateStarting, topology.StateReady, topology.StateDraining} {
+			count[key{role, state}] = 0 // none is a number, too
+		}
+	}
 	for _, node := range g.n.gossip.Snapshot().Nodes() {
 		count[key{node.Role, node.State}]++
 	}

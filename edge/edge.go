@@ -64,7 +64,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	reg := telemetry.NewRegistry(cfg.Build)
-	n.metrics = newMetrics(reg)
+	n.metrics = newMetrics(reg, cfg.Region.Name)
 
 	network := telemetry.OpenedBy(cfg.Network)
 	public, err := network.Listen("public", cfg.PublicAddr, "public-addr")
@@ -108,7 +108,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	n.up = upstream.New(upstream.Config{
 		Transport: linkTransport, TLS: cfg.Keys.Identity.ClientTLS(), Node: cfg.Name, Region: cfg.Region.Name,
 		Targets: n.cores, TargetsChanged: changed, Sink: &follower{n: n, ctx: socketsCtx, g: g}, Logger: cfg.Logger,
-		Status: n.linkStatus,
+		Status: n.linkStatus, Events: n.metrics.upstreamEvents(),
 	})
 	n.gauges(reg)
 	admin, err := telemetry.StartAdmin(cfg.AdminAddr, telemetry.AdminConfig{
@@ -215,15 +215,6 @@ func (n *edgeNode) tell() {
 }
 
 func (n *edgeNode) watermark() { n.lastWater.Store(int64(time.Since(n.started))) }
-
-func (n *edgeNode) linkUp() {
-	n.watermark() // the welcome is as good
-	n.metrics.relinks.WithLabelValues("linked").Inc()
-}
-
-func (n *edgeNode) linkDown(err error) {
-	n.cfg.Logger.Warn("link lost", "err", err)
-}
 
 func (n *edgeNode) sockets() int {
 	if w := n.world.Load(); w != nil {

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -77,10 +78,16 @@ func (f *follower) Position(p wire.LogID) wire.Seq {
 }
 
 // Linked implements upstream.Sink.
-func (f *follower) Linked(string) { f.n.linkUp() }
+func (f *follower) Linked(string) { f.n.watermark() } // the welcome is as good
 
 // Unlinked implements upstream.Sink.
-func (f *follower) Unlinked(node string, err error) { f.n.linkDown(fmt.Errorf("to %s: %w", node, err)) }
+func (f *follower) Unlinked(node string, err error) {
+	if errors.Is(err, upstream.ErrLeft) {
+		f.n.cfg.Logger.Info("core left", "core", node)
+		return
+	}
+	f.n.cfg.Logger.Warn("link lost", "core", node, "err", err)
+}
 
 // Records implements upstream.Sink.
 func (f *follower) Records(p wire.LogID, records []tail.Record) {
@@ -92,9 +99,11 @@ func (f *follower) Records(p wire.LogID, records []tail.Record) {
 	var upto wire.Seq
 	for i := range records {
 		r := &records[i]
-		f.n.metrics.received(p, r.Kind, len(r.Bytes))
 		if r.Kind == tail.Watermark {
 			upto = r.Seq
+			if floor, err := link.WatermarkFloor(r); err == nil {
+				f.w.cache.Log(p).SetTrimmed(floor)
+			}
 			f.n.watermark()
 			continue
 		}
@@ -113,6 +122,7 @@ func (f *follower) Records(p wire.LogID, records []tail.Record) {
 func (f *follower) advance(p wire.LogID, frames []*cache.Frame, upto wire.Seq) {
 	l := f.w.cache.Log(p)
 	kept := l.Append(frames, upto)
+	f.w.sessions.Passed(kept)
 	f.w.engine.Publish(&fanout.Batch{P: p, Frames: kept, Upto: l.Pos()})
 }
 
@@ -121,7 +131,6 @@ func (f *follower) state(records []tail.Record) {
 	var upto wire.Seq
 	for i := range records {
 		r := &records[i]
-		f.n.metrics.received(wire.StateLog, r.Kind, len(r.Bytes))
 		if r.Kind == tail.Watermark {
 			upto = r.Seq
 			continue
@@ -141,6 +150,7 @@ func (f *follower) state(records []tail.Record) {
 // already where it was asked for, if nothing came in between.
 func (f *follower) Live(p wire.LogID, wants []upstream.Want, m link.Marker) {
 	if p == wire.StateLog {
+		f.w.sessions.Live(wants, m)
 		return
 	}
 	slices.Sort(m.Moved)
@@ -174,20 +184,25 @@ func (f *follower) Gap(p wire.LogID, floor wire.Seq, lost []wire.Key) {
 // Signal implements upstream.Sink.
 func (f *follower) Signal(s *wire.Signal) { f.w.sessions.Signal(s) }
 
+// stateShare is the part of the cache that is for users, rooms and memberships:
+// one of so many.
+const stateShare = 4
+
 // newWorld builds what serves the sockets, from the present ends of the logs.
 func (n *edgeNode) newWorld(logs int, at []wire.Seq) (*world, error) {
-	w := &world{cache: cache.New(logs, n.cfg.CacheBytes)}
+	state := n.cfg.CacheBytes / stateShare
+	w := &world{cache: cache.New(logs, n.cfg.CacheBytes-state)}
 	w.sessions = session.New(session.Config{
 		Cache: w.cache, Upstream: n.up, Verify: n.verifier.Verify,
 		Edge: wire.EdgeInfo{ID: n.cfg.Name, Region: n.cfg.Region.Name},
-		Ping: n.cfg.Ping, Logger: n.cfg.Logger, Events: n.metrics.sessionEvents(),
+		Ping: n.cfg.Ping, Logger: n.cfg.Logger, Events: n.metrics.sessionEvents(), StateBytes: int(state),
 	})
 	loops, err := newLoops(n.cfg.Transport, n.transportConfig())
 	if err != nil {
 		return nil, err
 	}
 	w.engine = fanout.New(fanout.Config{
-		Loops: loops, Logs: logs, Sessions: w.sessions, Fill: w.sessions.Fill,
+		Loops: loops, Logs: logs, Sessions: w.sessions, Fill: w.sessions.Fill, Objects: w.sessions.Referred,
 		Budget: n.cfg.SocketBudget, Ping: n.cfg.Ping, Events: n.metrics.engineEvents(n.clockOffset),
 	}, at)
 	return w, nil

@@ -75,33 +75,39 @@ func (n *edgeNode) ping(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, map[string]any{"id": n.cfg.Name, "region": n.cfg.Region.Name})
 }
 
+// What comes of requests for a socket beside the door's own results.
+const (
+	resultRefused     door.Result = "refused"     // no handshake, or a page that may not
+	resultUnavailable door.Result = "unavailable" // no link yet, or the edge is going away
+)
+
 // socket answers requests for a socket that the door did not take: when there
 // is none to be had, when they are refused, and those on a connection that was
 // used for something else before.
 func (n *edgeNode) socket(w http.ResponseWriter, r *http.Request) {
 	world := n.world.Load()
-	result := "ok"
-	defer func() { n.metrics.accepts.WithLabelValues(result).Inc() }()
+	result := door.Taken
+	defer func() { n.metrics.accepts.WithLabelValues(string(result)).Inc() }()
 	switch {
 	case world == nil || n.draining.Load():
-		result = "unavailable"
+		result = resultUnavailable
 		w.Header().Set("Retry-After", "2")
 		fail(w, http.StatusServiceUnavailable, wire.Unavailable, "this edge has no link to a core yet, or is going away: try another, or again")
 		return
 	case n.sockets() >= n.limit:
-		result = "full"
+		result = door.Full
 		w.Header().Set("Retry-After", "5")
 		fail(w, http.StatusServiceUnavailable, wire.Unavailable, "this edge is full: try another")
 		return
 	}
 	conn, early, agreed, err := n.upgrader().Upgrade(w, r)
 	if err != nil {
-		result = "refused"
+		result = resultRefused
 		return
 	}
 	conn, rest := door.Release(conn)
 	if err := world.engine.Attach(conn, append(early, rest...), agreed, world.sessions.NewSession(bearer(r))); err != nil {
-		result = "failed"
+		result = door.Failed
 		n.cfg.Logger.Warn("a socket was not taken", "err", err)
 	}
 }

@@ -7,55 +7,65 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"selvedge/edge/door"
 	"selvedge/edge/fanout"
 	"selvedge/edge/session"
+	"selvedge/edge/upstream"
 	"selvedge/wire"
 	"selvedge/wire/tail"
 )
 
 // metrics are an edge's counters. Labels are bounded: never a channel or user.
 type metrics struct {
-	accepts    *prometheus.CounterVec
-	closes     *prometheus.CounterVec
-	delivered  prometheus.Counter
-	withheld   *prometheus.CounterVec
-	writes     prometheus.Counter
-	delay      prometheus.Histogram
-	resumes    *prometheus.CounterVec
-	gaps       prometheus.Counter
-	goaways    prometheus.Counter
-	fills      *prometheus.CounterVec
-	queries    *prometheus.HistogramVec
-	linkFrames *prometheus.CounterVec
-	linkBytes  *prometheus.CounterVec
-	relinks    *prometheus.CounterVec
+	accepts   *prometheus.CounterVec
+	closes    *prometheus.CounterVec
+	delivered prometheus.Counter
+	withheld  *prometheus.CounterVec
+	writes    prometheus.Counter
+	delay     prometheus.Histogram
+	resumes   *prometheus.CounterVec
+	gaps      prometheus.Counter
+	goaways   prometheus.Counter
+	fills     *prometheus.CounterVec
+	queries   *prometheus.HistogramVec
+	near      received // from cores of the edge's region
+	far       received // from others
+	relinks   *prometheus.CounterVec
 
 	// For the console, which wants rates and the newest delay.
 	deliveredN, framesN, bytesN atomic.Uint64
 	lastDelay                   atomic.Int64 // nanoseconds
 
-	scope atomic.Pointer[string] // of the present link: "region" or "ocean"
+	region string // fixed: the edge's
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+// received counts what links carry.
+type received struct{ frames, bytes prometheus.Counter }
+
+// newMetrics registers the metrics of an edge in a region, and each label that is
+// known before, since a rate needs two values.
+func newMetrics(reg prometheus.Registerer, region string) *metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 		reg.MustRegister(c)
 		return c
 	}
+	linkFrames := counter("selvedge_link_frames_total", "Frames on links.", "direction", "scope")
+	linkBytes := counter("selvedge_link_bytes_total", "Bytes of frames, state records and watermarks on links.", "direction", "scope")
 	m := &metrics{
-		accepts:    counter("selvedge_edge_accepts_total", "Connections that asked for a socket, or came to no request in time, by what came of them.", "result"),
-		closes:     counter("selvedge_edge_closes_total", "Sockets closed, by close code; none = without a word.", "code"),
-		delivered:  counter("selvedge_edge_frames_delivered_total", "Frames handed to sockets.").WithLabelValues(),
-		withheld:   counter("selvedge_edge_frames_withheld_total", "Times that a socket began to lag on a log.", "reason"),
-		writes:     counter("selvedge_edge_writes_total", "System calls that wrote to sockets.").WithLabelValues(),
-		resumes:    counter("selvedge_edge_resumes_total", "Sessions begun.", "result"),
-		gaps:       counter("selvedge_edge_gaps_total", "Gaps told to sessions.").WithLabelValues(),
-		goaways:    counter("selvedge_edge_goaways_total", "Clients asked to move to another edge.").WithLabelValues(),
-		fills:      counter("selvedge_edge_cache_requests_total", "Questions to the core on the cache's behalf.", "kind", "result"),
-		linkFrames: counter("selvedge_link_frames_total", "Records on links.", "direction", "scope"),
-		linkBytes:  counter("selvedge_link_bytes_total", "Bytes of records on links.", "direction", "scope"),
-		relinks:    counter("selvedge_link_resumes_total", "Links that were made anew.", "reason"),
+		region:    region,
+		accepts:   counter("selvedge_edge_accepts_total", "Connections that asked for a socket, or came to no request in time, by what came of them.", "result"),
+		closes:    counter("selvedge_edge_closes_total", "Sockets closed, by close code; none = without a word.", "code"),
+		delivered: counter("selvedge_edge_frames_delivered_total", "Frames handed to sockets.").WithLabelValues(),
+		withheld:  counter("selvedge_edge_frames_withheld_total", "Times that a socket began to lag on a log.", "reason"),
+		writes:    counter("selvedge_edge_writes_total", "System calls that wrote to sockets.").WithLabelValues(),
+		resumes:   counter("selvedge_edge_resumes_total", "Sessions begun.", "result"),
+		gaps:      counter("selvedge_edge_gaps_total", "Gaps told to sessions.").WithLabelValues(),
+		goaways:   counter("selvedge_edge_goaways_total", "Clients asked to move to another edge.").WithLabelValues(),
+		fills:     counter("selvedge_edge_cache_requests_total", "Questions to the core on the cache's behalf.", "kind", "result"),
+		near:      received{linkFrames.WithLabelValues("in", "region"), linkBytes.WithLabelValues("in", "region")},
+		far:       received{linkFrames.WithLabelValues("in", "ocean"), linkBytes.WithLabelValues("in", "ocean")},
+		relinks:   counter("selvedge_link_resumes_total", "Logs opened at a link, after where the edge stood, by what made it so.", "reason"),
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "selvedge_edge_delivery_seconds",
 			Help:    "Time from the core's acceptance of a frame to its hand-over to sockets, corrected by the clock offset; one observation per frame and shard.",
@@ -67,20 +77,72 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"kind"}),
 	}
 	reg.MustRegister(m.delay, m.queries)
-	m.setScope("region")
+	m.begin()
 	return m
 }
 
-func (m *metrics) setScope(s string) { m.scope.Store(&s) }
+// begin makes the labels that there will be.
+func (m *metrics) begin() {
+	for _, r := range []door.Result{
+		door.Taken, resultRefused, door.Full, resultUnavailable, door.Busy, door.Failed, door.TimedOut, door.BadTLS, door.BadProxy,
+	} {
+		m.accepts.WithLabelValues(string(r))
+	}
+	for _, code := range []wire.CloseCode{
+		0, wire.CloseNormal, wire.CloseGoingAway, wire.CloseProtocol, wire.CloseWrongType, wire.CloseBadUTF8, wire.CloseTooLarge,
+		wire.CloseReconnect, wire.CloseUnauthorized, wire.CloseExpired, wire.CloseForbidden, wire.CloseMalformed,
+		wire.CloseRateLimited, wire.CloseSlow,
+	} {
+		m.closes.WithLabelValues(codeLabel(code))
+	}
+	for _, why := range upstream.Reasons() {
+		m.relinks.WithLabelValues(string(why))
+	}
+	for _, result := range []string{"fresh", "resumed", "refused"} {
+		m.resumes.WithLabelValues(result)
+	}
+	for _, result := range []string{"ok", "failed"} {
+		m.fills.WithLabelValues("frames", result)
+	}
+	for _, kind := range []string{"object", "room", "members", "shares", "search", "history"} {
+		for _, result := range []string{"hit", "miss"} {
+			m.fills.WithLabelValues(kind, result)
+		}
+	}
+	for _, kind := range []string{wire.TPublish, wire.TGet, wire.TMembers, wire.TSearch, wire.TRooms, wire.THistory} {
+		m.queries.WithLabelValues(kind)
+	}
+	m.withheld.WithLabelValues("slow")
+}
 
-// received counts a record that came down the link.
-func (m *metrics) received(_ wire.LogID, kind tail.Kind, n int) {
-	scope := *m.scope.Load()
-	m.linkBytes.WithLabelValues("in", scope).Add(float64(n))
-	m.bytesN.Add(uint64(n))
-	if kind == tail.Frame {
-		m.linkFrames.WithLabelValues("in", scope).Inc()
-		m.framesN.Add(1)
+// codeLabel is a close code as a label; 0 = without a word.
+func codeLabel(code wire.CloseCode) string {
+	if code == 0 {
+		return "none"
+	}
+	return strconv.Itoa(int(code))
+}
+
+func (m *metrics) upstreamEvents() upstream.Events {
+	return upstream.Events{
+		Resumed: func(why upstream.Reason) { m.relinks.WithLabelValues(string(why)).Inc() },
+		Received: func(region string, records []tail.Record) {
+			from := &m.far
+			if region == m.region {
+				from = &m.near
+			}
+			frames, bytes := 0, 0
+			for i := range records {
+				bytes += len(records[i].Bytes)
+				if records[i].Kind == tail.Frame {
+					frames++
+				}
+			}
+			from.frames.Add(float64(frames))
+			from.bytes.Add(float64(bytes))
+			m.framesN.Add(uint64(frames))
+			m.bytesN.Add(uint64(bytes))
+		},
 	}
 }
 
@@ -97,14 +159,8 @@ func (m *metrics) engineEvents(offset func() time.Duration) fanout.Events {
 		},
 		Writes:   func(n int) { m.writes.Add(float64(n)) },
 		Withheld: func(reason string) { m.withheld.WithLabelValues(reason).Inc() },
-		Closed: func(code wire.CloseCode) {
-			label := "none"
-			if code != 0 {
-				label = strconv.Itoa(int(code))
-			}
-			m.closes.WithLabelValues(label).Inc()
-		},
-		Gap: m.gaps.Inc, Goaway: m.goaways.Inc,
+		Closed:   func(code wire.CloseCode) { m.closes.WithLabelValues(codeLabel(code)).Inc() },
+		Gap:      m.gaps.Inc, Goaway: m.goaways.Inc,
 	}
 }
 
@@ -113,19 +169,21 @@ func (m *metrics) sessionEvents() session.Events {
 		Resume: func(result string) { m.resumes.WithLabelValues(result).Inc() },
 		Query:  func(kind string, took time.Duration) { m.queries.WithLabelValues(kind).Observe(took.Seconds()) },
 		Fill:   func(result string) { m.fills.WithLabelValues("frames", result).Inc() },
+		Cache:  func(kind, result string, n int) { m.fills.WithLabelValues(kind, result).Add(float64(n)) },
 	}
 }
 
 // gauges registers what is read when it is asked for.
 func (n *edgeNode) gauges(reg prometheus.Registerer) {
+	reg.MustRegister(lags{n, n.up.End})
 	gauge := func(name, help string, value func() float64) {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}
 	gauge("selvedge_edge_sockets", "Open sockets.", func() float64 { return float64(n.sockets()) })
 	gauge("selvedge_edge_sockets_limit", "The most sockets.", func() float64 { return float64(n.limit) })
-	gauge("selvedge_edge_cache_bytes", "What the cache of frames holds.", func() float64 {
+	gauge("selvedge_edge_cache_bytes", "What the cache holds, of frames, documents and memberships.", func() float64 {
 		if w := n.world.Load(); w != nil {
-			return float64(w.cache.Bytes())
+			return float64(w.cache.Bytes()) + float64(w.sessions.StateBytes())
 		}
 		return 0
 	})

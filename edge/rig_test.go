@@ -26,7 +26,7 @@ func newNode(t *testing.T) *edgeNode {
 			Name: "edge-1", Region: place, Transport: "portable", CacheBytes: 1 << 20, Ping: 25 * time.Second,
 			Logger: slog.New(slog.DiscardHandler),
 		},
-		ready: telemetry.NewReady("gossip", "link"), metrics: newMetrics(prometheus.NewRegistry()), limit: 10,
+		ready: telemetry.NewReady("gossip", "link"), metrics: newMetrics(prometheus.NewRegistry(), "eu-west"), limit: 10,
 	}
 	var err error
 	if n.verifier, err = identity.NewVerifier(identity.DevTokens()); err != nil {

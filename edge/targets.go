@@ -26,7 +26,7 @@ func targets(cores []topology.Node, lat, lon float64) []upstream.Target {
 	out := make([]upstream.Target, 0, len(cores))
 	for _, n := range cores {
 		if n.Link != "" {
-			out = append(out, upstream.Target{Node: string(n.ID), Addr: n.Link, State: n.State})
+			out = append(out, upstream.Target{Node: string(n.ID), Addr: n.Link, Region: n.Region, State: n.State})
 		}
 	}
 	return out

@@ -16,23 +16,28 @@ const (
 	TMembers     = "members"
 	TRooms       = "rooms"
 	THistory     = "history"
+	TSearch      = "search"
+	TUnwatch     = "unwatch"
+	TFocus       = "focus"
 	TRefresh     = "refresh"
 	TPing        = "ping"
 )
 
 // Types of messages that an edge sends, beside TSignal.
 const (
-	TWelcome = "welcome"
-	TMessage = "message"
-	TJoined  = "joined"
-	TLeft    = "left"
-	TLive    = "live"
-	TCursor  = "cursor"
-	TGap     = "gap"
-	TReply   = "reply"
-	TError   = "error"
-	TGoaway  = "goaway"
-	TPong    = "pong"
+	TWelcome  = "welcome"
+	TMessage  = "message"
+	TJoined   = "joined"
+	TLeft     = "left"
+	TLive     = "live"
+	TObject   = "object"
+	TCursor   = "cursor"
+	TActivity = "activity"
+	TGap      = "gap"
+	TReply    = "reply"
+	TError    = "error"
+	TGoaway   = "goaway"
+	TPong     = "pong"
 )
 
 // ClientMessage is any message of a client: T says which fields matter.
@@ -45,7 +50,9 @@ type ClientMessage struct {
 	Token  string    `json:"token,omitempty"`
 	Resume *Cursor   `json:"resume,omitempty"`
 	Topics []Channel `json:"topics,omitempty"`
-	Client string    `json:"client,omitempty"`
+	// Focus are the rooms on screen, as Rooms has them.
+	Focus  Data   `json:"focus,omitempty"`
+	Client string `json:"client,omitempty"`
 
 	Since *Seq `json:"since,omitempty"` // subscribe
 
@@ -54,13 +61,40 @@ type ClientMessage struct {
 	MsgID string   `json:"msg_id,omitempty"`
 	Refs  []string `json:"refs,omitempty"`
 
-	Objects []string `json:"objects,omitempty"` // get
-	Room    RoomID   `json:"room,omitempty"`    // members
+	Objects []string `json:"objects,omitempty"` // get, unwatch
+	Watch   bool     `json:"watch,omitempty"`   // get
+	Room    RoomID   `json:"room,omitempty"`    // members, search
+	Prefix  string   `json:"prefix,omitempty"`  // search
+	// Rooms are focus's, see RoomList.
+	Rooms Data `json:"rooms,omitempty"`
 
 	// members and rooms page by id, history by position
 	After  Data `json:"after,omitempty"`
 	Before *Seq `json:"before,omitempty"`
 	Limit  int  `json:"limit,omitempty"`
+}
+
+// MaxFocus is the largest number of rooms that have the focus of a session.
+const MaxFocus = 100
+
+// RoomList is a list of rooms that may be null: all is then set, and means that
+// frames come of all rooms. Absent is null.
+func RoomList(d Data) (rooms []RoomID, all bool, err error) {
+	if !d.IsSet() {
+		return nil, true, nil
+	}
+	ids, err := texts(d)
+	if err != nil || len(ids) > MaxFocus {
+		return nil, false, &FieldError{Field: "rooms", Err: fmt.Errorf("expected null, or at most %d ids", MaxFocus)}
+	}
+	rooms = make([]RoomID, len(ids))
+	for i, id := range ids {
+		if err := CheckID(id); err != nil {
+			return nil, false, &FieldError{Field: "rooms", Err: err}
+		}
+		rooms[i] = RoomID(id)
+	}
+	return rooms, false, nil
 }
 
 // AfterID is After as an id; absent is "".

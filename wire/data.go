@@ -283,3 +283,12 @@ func validText(s string, n int) bool { return len(s) <= n && utf8.ValidString(s)
 
 // IsSet reports whether d is a value at all: it was given, and is not nil.
 func (d Data) IsSet() bool { return len(d) > 0 && d[0] != 0xc0 }
+
+// OrEmpty is d, or an empty object if there is none: what clients are told of
+// who has no document.
+func (d Data) OrEmpty() Data {
+	if len(d) == 0 {
+		return Data{0x80}
+	}
+	return d
+}

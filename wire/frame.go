@@ -86,12 +86,13 @@ func AppendFrame(dst []byte, p LogID, seq, prev Seq, body Body) []byte {
 // Frame is one immutable record of a channel. Bytes is the message as msgpack
 // clients receive it; the other fields are read out of it and alias it.
 type Frame struct {
-	Ch    Channel
-	P     LogID
-	Seq   Seq
-	Prev  Seq
-	TS    int64
-	Bytes []byte
+	Ch     Channel
+	P      LogID
+	Refers bool // it names users: there is a from, or refs
+	Seq    Seq
+	Prev   Seq
+	TS     int64
+	Bytes  []byte
 }
 
 // Post is the publisher's part of f. It aliases f.Bytes.
@@ -125,6 +126,9 @@ func ParseFrame(b []byte) (Frame, error) {
 		case "ts":
 			u, err = number(v)
 			f.TS = int64(u)
+		case "from", "refs":
+			f.Refers = true
+			return nil
 		default:
 			return nil
 		}

@@ -20,7 +20,8 @@ func post(t *testing.T) Post {
 func TestFrameRoundTrip(t *testing.T) {
 	full := post(t)
 	bare := Post{Ch: "topic:x", TS: 1, Data: Data{0xc0}}
-	for _, p := range []Post{full, bare} {
+	mentions := Post{Ch: "topic:x", TS: 1, Refs: []string{"u2"}, Data: Data{0xc0}}
+	for _, p := range []Post{full, bare, mentions} {
 		body := AppendBody(nil, &p)
 		back, err := ParseBody(body)
 		if diff := cmp.Diff(p, back); err != nil || diff != "" {
@@ -28,7 +29,7 @@ func TestFrameRoundTrip(t *testing.T) {
 		}
 		b := AppendFrame(nil, 7, 1<<40, 12, body)
 		f, err := ParseFrame(b)
-		want := Frame{Ch: p.Ch, P: 7, Seq: 1 << 40, Prev: 12, TS: p.TS, Bytes: b}
+		want := Frame{Ch: p.Ch, P: 7, Refers: p.From != "" || p.Refs != nil, Seq: 1 << 40, Prev: 12, TS: p.TS, Bytes: b}
 		if diff := cmp.Diff(want, f); err != nil || diff != "" {
 			t.Errorf("frame: %v\n%s", err, diff)
 		}

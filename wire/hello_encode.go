@@ -81,12 +81,19 @@ func AppendUserInfo(dst []byte, u *UserInfo) Data {
 
 // AppendRoomInfo appends r in msgpack, as it stands in a Welcome.
 func AppendRoomInfo(dst []byte, r *RoomInfo) Data {
-	dst = append(dst, 0x86)
+	entries := byte(6)
+	if r.TS != 0 {
+		entries++
+	}
+	dst = append(dst, 0x80|entries)
 	dst = appendString(appendString(dst, "id"), string(r.ID))
 	dst = appendUint(appendString(dst, "p"), uint64(r.P))
 	dst = appendUint(appendString(dst, "seq"), uint64(r.Seq))
 	dst = appendUint(appendString(dst, "member_count"), uint64(max(r.MemberCount, 0)))
 	dst = appendUint(appendString(dst, "v"), uint64(r.V))
+	if r.TS != 0 {
+		dst = appendUint(appendString(dst, "ts"), uint64(max(r.TS, 0)))
+	}
 	return appendData(appendString(dst, "data"), r.Data)
 }
 

@@ -17,7 +17,9 @@ const (
 	QHistory QueryKind = "history" // one page of one channel
 	QMembers QueryKind = "members" // one page of a room's members
 	QRooms   QueryKind = "rooms"   // one page of a user's rooms
-	QGet     QueryKind = "get"     // documents
+	QGet     QueryKind = "get"     // documents, whoever may see them: the edge knows
+	QShares  QueryKind = "shares"  // for each of some users, a room that they share with one; or Room if they are in it
+	QRoster  QueryKind = "roster"  // one page of a room's members, with their names
 	QRoom    QueryKind = "room"    // one room as its members are told of it
 	QPublish QueryKind = "publish" // a client's publish
 )
@@ -29,11 +31,12 @@ type Query struct {
 	// older than its marker (rule 8). 0 = none.
 	P      LogID  `json:"p,omitempty"`
 	Marker uint64 `json:"marker,omitempty"`
-	// V is a position of the state log: the answer is not older. 0 = none.
+	// V is a position of the state log, or for history of the channel's log: the
+	// answer is not older. 0 = none.
 	V Seq `json:"v,omitempty"`
 
 	User   UserID    `json:"user,omitempty"`
-	Users  []UserID  `json:"users,omitempty"` // hello: at most MaxHellos
+	Users  []UserID  `json:"users,omitempty"` // hello: at most MaxHellos; shares: at most MaxPage
 	Room   RoomID    `json:"room,omitempty"`
 	Ch     Channel   `json:"ch,omitempty"`
 	Chs    []Channel `json:"chs,omitempty"`    // fill
@@ -52,6 +55,11 @@ type Query struct {
 	MsgID string   `json:"msg_id,omitempty"`
 	Refs  []string `json:"refs,omitempty"`
 	Data  Data     `json:"data,omitempty"`
+
+	// Space, if not nil, is asked for memory when an answer of n bytes comes: it is
+	// used if its capacity is enough, for as long as what aliases it is (see
+	// ParseAnswer). It isn't sent.
+	Space func(n int) []byte `json:"-"`
 }
 
 // Membership is one room of a user, as an edge holds it.
@@ -72,11 +80,19 @@ type Answer struct {
 	MemberCount int               `json:"member_count,omitempty"`
 	Objects     map[string]Object `json:"objects,omitempty"`
 	Missing     []string          `json:"missing,omitempty"`
+	// Shared are the rooms of QShares, one for each user: that with the most
+	// members, "" = none.
+	Shared []RoomID `json:"shared,omitempty"`
+	// Names belong to Members, of QRoster.
+	Names []Name `json:"names,omitempty"`
 
 	Fills  []Fill `json:"fills,omitempty"`
 	Frames []Data `json:"frames,omitempty"`
 	Floor  Seq    `json:"floor,omitempty"`
 	Last   Seq    `json:"last,omitempty"`
+	// Oldest, of history: Floor holds as long as the log's floor is below it; 0 =
+	// not known.
+	Oldest Seq `json:"oldest,omitempty"`
 
 	P     LogID  `json:"p,omitempty"`
 	Seq   Seq    `json:"seq,omitempty"`
@@ -126,6 +142,18 @@ func cutHellos(b []byte) (rest []byte, hellos Data) {
 	rest[0]--
 	return rest, Data(b[at+len(key):])
 }
+
+// Name is what a search looks at of a user's document.
+type Name struct {
+	V    Seq    `json:"v,omitempty"` // the document's position, 0 = there is none
+	Name string `json:"n,omitempty"` // its data.name, at most MaxName bytes of it
+}
+
+// MaxName is how much of a name is looked at by a search, in bytes.
+const MaxName = 128
+
+// MaxRoster is the largest page of QRoster, in members. It takes about 1 MiB.
+const MaxRoster = 20_000
 
 // Fill is a part of a channel: all its frames in (Floor, Upto], oldest first.
 //

@@ -7,7 +7,7 @@ type Object struct {
 	Data Data `json:"data"`
 }
 
-// UserInfo is the user of a session, in its welcome.
+// UserInfo is a user as a welcome and the answer to a search tell of it.
 type UserInfo struct {
 	ID   UserID `json:"id"`
 	V    Seq    `json:"v"`
@@ -21,7 +21,9 @@ type RoomInfo struct {
 	Seq         Seq    `json:"seq"` // its last frame known, 0 = none
 	MemberCount int    `json:"member_count"`
 	V           Seq    `json:"v"`
-	Data        Data   `json:"data"`
+	// TS is the time of the last frame, Unix ms; 0 = there is none.
+	TS   int64 `json:"ts,omitempty"`
+	Data Data  `json:"data"`
 }
 
 // EdgeInfo says which edge serves a session.
@@ -65,6 +67,25 @@ type Left struct {
 type Live struct {
 	T   string  `json:"t"`
 	Ch  Channel `json:"ch"`
+	Seq Seq     `json:"seq"`
+}
+
+// ObjectMoved is a document that the client watches, and has changed, or that a
+// message refers to, and the session has not seen. Data is null if there is no
+// such document any more.
+type ObjectMoved struct {
+	T    string `json:"t"`
+	Key  string `json:"key"`
+	V    Seq    `json:"v"`
+	Data Data   `json:"data"`
+}
+
+// Activity says that a room that has no focus has frames up to Seq. It is
+// repeatable, and moves no cursor.
+type Activity struct {
+	T   string  `json:"t"`
+	Ch  Channel `json:"ch"`
+	P   LogID   `json:"p"`
 	Seq Seq     `json:"seq"`
 }
 
@@ -116,6 +137,14 @@ type Reply struct {
 	ID uint64 `json:"id"`
 }
 
+// Focused answers focus. Late are the rooms that gained it and have frames that
+// were not sent: each is a late channel from a position, as after Joined.
+type Focused struct {
+	T    string          `json:"t"`
+	ID   uint64          `json:"id"`
+	Late map[Channel]Seq `json:"late,omitempty"`
+}
+
 // Placed answers publish and subscribe.
 type Placed struct {
 	T     string `json:"t"`
@@ -131,7 +160,9 @@ type Objects struct {
 	ID      uint64            `json:"id"`
 	Objects map[string]Object `json:"objects"`
 	Missing []string          `json:"missing"`
-	Stale   bool              `json:"stale,omitempty"` // see Reply
+	// Next is the first key that had no room: ask again for it and those behind it.
+	Next  string `json:"next,omitempty"`
+	Stale bool   `json:"stale,omitempty"` // see Reply
 }
 
 // Members answers members.
@@ -142,6 +173,14 @@ type Members struct {
 	Next        string   `json:"next,omitempty"`
 	MemberCount int      `json:"member_count"`
 	Stale       bool     `json:"stale,omitempty"` // see Reply
+}
+
+// Users answers search, the best match first.
+type Users struct {
+	T     string     `json:"t"`
+	ID    uint64     `json:"id"`
+	Users []UserInfo `json:"users"`
+	Stale bool       `json:"stale,omitempty"` // see Reply
 }
 
 // Rooms answers rooms.

@@ -28,6 +28,9 @@ type StateRecord struct {
 	// V is the record's position in the state log. The log assigns it; it is
 	// not stored, but travels on links.
 	V Seq `json:"v,omitempty"`
+	// MemberCount is how many members a membership's room has after the record,
+	// or after some that follow it. It is not stored either.
+	MemberCount int `json:"c,omitempty"`
 }
 
 // Key names what the record is the last word about, as cursors and caches do.

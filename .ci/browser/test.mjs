@@ -67,6 +67,7 @@ async function call(method, path, body) {
   return answer.json();
 }
 
+const publishAs = (from, text) => call('POST', 'publish', { channel: ROOM, from, data: { text } });
 const publish = (data, channel = ROOM) => call('POST', 'publish', { channel, data });
 
 test('it is ready in ten seconds', () => {
@@ -141,7 +142,7 @@ test('a room joined on the page delivers its next message; a room left is gone',
   // Unread while another room is open.
   await byId(page, 'room-general').click();
   await publish({ text: `${room} two` }, `room:${room}`);
-  await page.waitForFunction((id) => /1 unread/.test(document.querySelector(`[data-testid="room-${id}"]`).textContent), room);
+  await page.waitForSelector(`[data-testid="room-${room}"] [data-testid=unread]`);
   await byId(page, `room-${room}`).click();
   await arrived(page, room, 2);
   await byId(page, 'leave').click();
@@ -154,12 +155,122 @@ test('members are shown by name, history after a reload', async () => {
   await publish({ text: `${token} kept` });
   const page = await enter({ ...here, user: 'u5' });
   await arrived(page, token, 1);
-  await page.waitForFunction(() => document.querySelectorAll('[data-testid=members] li').length >= 6);
   const { users } = await (await fetch(`${DEMO}dev/config`)).json();
+  await page.waitForFunction(() => document.querySelectorAll('[data-testid=members] li').length === 25);
+  await byId(page, 'members-more').click();
+  await byId(page, 'members-more').waitFor({ state: 'hidden' });
   const names = await byId(page, 'members').locator('.name').allTextContents();
+  assert.equal(new Set(names).size, names.length, 'each member once');
+  assert.ok(names.includes('José Álvarez') && names.includes('佐藤 陽斗'), `${names}`);
   for (const { name } of users) assert.ok(names.includes(name), `${name} in ${names}`);
   await page.context().close();
 });
+
+test('who has another name has it everywhere, at once', async () => {
+  const token = `name-${run}`;
+  await call('PATCH', 'users/u6', { data: { name: 'Fatou Diallo' } });
+  const page = await enter({ ...there, user: 'u5' });
+  await publishAs('u6', `${token} by Fatou`);
+  await arrived(page, token, 1);
+  const isBy = (p, name) => p.waitForFunction(([wanted, author]) => [...document.querySelectorAll('[data-testid=message]')]
+    .some((e) => e.textContent.includes(wanted) && e.querySelector('.author').textContent === author), [token, name]);
+  await isBy(page, 'Fatou Diallo');
+  await byId(page, 'members-more').click();
+  await page.waitForFunction(() => document.querySelector('[data-testid=members] button[data-user=zoe] .name')?.textContent === 'Zoë Krüger');
+  await byId(page, 'members').locator('button[data-user=u6]').click();
+  await screenshot(page, 'demo-card');
+  await byId(page, 'new-name').fill('Fatou Diallo-Ndiaye');
+  await byId(page, 'rename').click();
+  await byId(page, 'card').waitFor({ state: 'hidden' });
+  for (const p of [page, near]) await isBy(p, 'Fatou Diallo-Ndiaye');
+  await page.waitForFunction(() => document.querySelector('[data-testid=members] button[data-user=u6] .name').textContent === 'Fatou Diallo-Ndiaye');
+  // By a backend.
+  await call('PUT', 'users/u6', { data: { name: 'Fatou Diallo' } });
+  await isBy(page, 'Fatou Diallo');
+  await call('PATCH', 'rooms/random', { data: { name: 'Random things' } });
+  await page.waitForFunction(() => document.querySelector('[data-testid=room-random]').textContent.includes('Random things'));
+  await call('PATCH', 'rooms/random', { data: { name: 'Random' } });
+  await page.context().close();
+});
+
+test('a name that changed while the page was cut off is right when it is back', async () => {
+  const token = `back-${run}`;
+  let held = true;
+  let cut;
+  await publishAs('u6', `${token} by Fatou`);
+  const page = await enter({ ...there, user: 'u4' }, {
+    before: (p) => p.routeWebSocket(/\/v1\/socket$/, async (socket) => {
+      if (cut) while (held) await new Promise((resolve) => setTimeout(resolve, 20));
+      const server = socket.connectToServer();
+      cut = async () => {
+        await server.close();
+        await socket.close({ code: 4009, reason: 'cut by the test' });
+      };
+    }),
+  });
+  await arrived(page, token, 1);
+  await cut();
+  await page.waitForSelector('[data-testid=state][data-state=reconnecting]');
+  await call('PATCH', 'users/u6', { data: { name: 'Fatou the Weaver' } });
+  held = false;
+  await page.waitForFunction((wanted) => [...document.querySelectorAll('[data-testid=message]')]
+    .some((e) => e.textContent.includes(wanted) && e.querySelector('.author').textContent === 'Fatou the Weaver'), token);
+  await call('PATCH', 'users/u6', { data: { name: 'Fatou Diallo' } });
+  await page.context().close();
+});
+
+test('a room that is not on screen shows a dot, and sends no frames until it is opened', async () => {
+  const token = `focus-${run}`;
+  const page = await enter({ ...here, user: 'u5' });
+  const frames = world.sessions.at(-1);
+  // The focus was asked for before the members.
+  await page.waitForFunction(() => document.querySelectorAll('[data-testid=members] li').length === 25);
+  for (let i = 1; i <= 3; i++) await publish({ text: `${token} ${i}` }, 'room:random');
+  await page.waitForSelector('[data-testid=room-random] [data-testid=unread]');
+  assert.equal(frames.filter((f) => f.ch === 'room:random').length, 0);
+  await screenshot(page, 'demo-unread');
+  await byId(page, 'room-random').click();
+  await arrived(page, token, 3);
+  await page.waitForSelector('[data-testid=room-random] [data-testid=unread]', { state: 'detached' });
+  await publish({ text: `${token} 4` }, 'room:random');
+  await arrived(page, token, 4);
+  await page.context().close();
+});
+
+for (const [width, height] of [[1280, 800], [360, 740]]) {
+  test(`the quick switcher finds people and rooms by keyboard at ${width} px`, async () => {
+    const page = await enter({ ...here, user: 'u2' }, { width, height });
+    await page.keyboard.press('Control+k');
+    const found = () => byId(page, 'found').locator('li .name').allTextContents();
+    await page.keyboard.type('jose');
+    await page.waitForFunction(() => [...document.querySelectorAll('[data-testid=found-person] .name')].length === 2);
+    assert.deepEqual(await found(), ['José Álvarez', 'Josefina Núñez']);
+    await noSidewaysScroll(page, 'switcher');
+    await readable(page, 'switcher');
+    await named(page, 'switcher');
+    await screenshot(page, `demo-switcher-${width}`);
+    await byId(page, 'sought').fill('佐');
+    await page.waitForFunction(() => document.querySelector('[data-testid=found-person] .name')?.textContent === '佐藤 陽斗');
+    await byId(page, 'sought').fill('ra');
+    await page.waitForFunction(() => [...document.querySelectorAll('[data-testid=found] .name')].some((e) => e.textContent.startsWith('Rachel')));
+    assert.equal((await found())[0], 'Random');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('[data-testid=room-random][aria-current]', { state: 'attached' });
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('zo');
+    await page.waitForSelector('[data-testid=found-person]');
+    await page.keyboard.press('Enter');
+    await byId(page, 'card').waitFor();
+    assert.equal(await page.locator('#card-name').textContent(), 'Zoë Krüger');
+    await noSidewaysScroll(page, 'card');
+    if (width === 360) await screenshot(page, 'demo-card-360');
+    await page.keyboard.press('Escape');
+    await byId(page, 'card').waitFor({ state: 'hidden' });
+    await page.context().close();
+  });
+}
 
 test('everything by keyboard: each stop is visible, a message goes out', async () => {
   const token = `keys-${run}`;
@@ -175,7 +286,7 @@ test('everything by keyboard: each stop is visible, a message goes out', async (
     assert.ok(stop.seen, `focus can be seen at ${stop.name}`);
     stops.push(stop.name);
   }
-  for (const name of ['user-select', 'edge-select', 'other-window', 'room-general', 'join-room', 'composer']) {
+  for (const name of ['user-select', 'edge-select', 'other-window', 'find', 'room-general', 'join-room', 'composer']) {
     assert.ok(stops.includes(name), `${name} can be reached: ${stops}`);
   }
   await page.keyboard.type(`${token} first line`);

@@ -282,7 +282,10 @@ func TestMetrics(t *testing.T) {
 # TYPE selvedge_core_publishes_total counter
 selvedge_core_publishes_total{result="conflict"} 1
 selvedge_core_publishes_total{result="duplicate"} 1
+selvedge_core_publishes_total{result="error"} 0
 selvedge_core_publishes_total{result="ok"} 1
+selvedge_core_publishes_total{result="too_large"} 0
+selvedge_core_publishes_total{result="unavailable"} 0
 `), "selvedge_core_publishes_total")
 	if err != nil {
 		t.Error(err)

@@ -36,7 +36,7 @@ func cluster() console.Config {
 		Nodes: func() topology.Snapshot { return topology.NewSnapshot(1, nodes) },
 		Links: func() []link.PeerInfo {
 			return []link.PeerInfo{{
-				Node: "edge-eu", Region: "eu-west", RTT: 70 * time.Millisecond, Logs: 17,
+				Node: "edge-eu", Region: "eu-west", RTT: 70 * time.Millisecond, Logs: 17, State: true,
 				Status: link.Status{Sockets: 5, SocketsLimit: 9, DelayMillis: 41.5, RTTMillis: 68, UptimeMillis: 61_000},
 			}}
 		},
@@ -187,4 +187,19 @@ func TestRunMovesTheRates(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// With several cores, one alone feeds the state log to an edge.
+func TestLogsOfALinkWithoutTheStateLog(t *testing.T) {
+	for _, has := range []bool{true, false} {
+		cfg := cluster()
+		cfg.Links = func() []link.PeerInfo { return []link.PeerInfo{{Node: "edge-eu", Logs: 6, State: has}} }
+		want := 6.
+		if has {
+			want = 5
+		}
+		if got := state(t, console.New(cfg))["links"].([]any)[0].(object)["logs"]; got != want {
+			t.Errorf("state log %v: %v frame logs, want %v", has, got, want)
+		}
+	}
 }

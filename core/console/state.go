@@ -110,5 +110,11 @@ func rtt(l link.PeerInfo) float64 {
 	return float64(l.RTT) / 1e6
 }
 
-// frameLogs is how many frame logs a link carries: all but the state log.
-func frameLogs(l link.PeerInfo) int { return max(l.Logs-1, 0) }
+// frameLogs is how many frame logs a link carries. With several cores, one of
+// them alone has the state log.
+func frameLogs(l link.PeerInfo) int {
+	if l.State {
+		return l.Logs - 1
+	}
+	return l.Logs
+}

@@ -14,13 +14,19 @@ import (
 type batch struct {
 	db      *pebble.DB
 	to      *pebble.Batch
-	members map[string]bool   // by live membership key: does it exist now?
-	counts  map[string]uint64 // by count key: members now
-	value   []byte            // scratch
+	members map[string]bool // by live membership key: does it exist now?
+	counts  map[wire.RoomID]roomCount
+	value   []byte // scratch
+}
+
+// roomCount is how many members a room has now.
+type roomCount struct {
+	members int
+	moved   bool // by the batch
 }
 
 func newBatch() *batch {
-	return &batch{members: make(map[string]bool), counts: make(map[string]uint64)}
+	return &batch{members: make(map[string]bool), counts: make(map[wire.RoomID]roomCount)}
 }
 
 func (b *batch) begin(db *pebble.DB) { b.db, b.to = db, db.NewBatch() }
@@ -72,11 +78,18 @@ func (b *batch) membership(r *wire.StateRecord) error {
 			return err
 		}
 	}
-	if was == r.Deleted {
-		if err := b.count(r.Room, r.Deleted); err != nil {
-			return err
-		}
+	by := 0
+	switch {
+	case was && r.Deleted:
+		by = -1
+	case !was && !r.Deleted:
+		by = 1
 	}
+	n, err := b.count(r.Room, by)
+	if err != nil {
+		return err
+	}
+	r.MemberCount = n
 	b.members[string(live)] = !r.Deleted
 	b.value = appendNumbers(b.value[:0], uint64(r.V))
 	if err := b.set(oneKey(roomsV, string(r.User)), b.value); err != nil {
@@ -89,26 +102,40 @@ func (b *batch) membership(r *wire.StateRecord) error {
 	return errors.Join(b.set(live, b.value), b.set(byUser, b.value), b.delete(dead))
 }
 
-// count moves a room's member count by one.
-func (b *batch) count(room wire.RoomID, down bool) error {
-	key := oneKey(memberCount, string(room))
-	n, known := b.counts[string(key)]
+// count moves a room's member count by -1, 0 or 1, and returns it.
+func (b *batch) count(room wire.RoomID, by int) (int, error) {
+	c, known := b.counts[room]
 	if !known {
+		was, err := readCount(b.db, oneKey(memberCount, string(room)))
+		if err != nil {
+			return 0, err
+		}
+		c.members = int(was)
+	}
+	c.members += by
+	c.moved = c.moved || by != 0
+	b.counts[room] = c
+	return c.members, nil
+}
+
+// setCounts writes the counts, each once: of a large room they move with each
+// record.
+func (b *batch) setCounts() error {
+	for room, c := range b.counts {
+		key := oneKey(memberCount, string(room))
 		var err error
-		if n, err = readCount(b.db, key); err != nil {
+		switch {
+		case !c.moved:
+		case c.members == 0:
+			err = b.delete(key)
+		default:
+			err = b.set(key, appendNumbers(b.value[:0], uint64(c.members)))
+		}
+		if err != nil {
 			return err
 		}
 	}
-	if down {
-		n--
-	} else {
-		n++
-	}
-	b.counts[string(key)] = n
-	if n == 0 {
-		return b.delete(key)
-	}
-	return b.set(key, appendNumbers(nil, n))
+	return nil
 }
 
 func exists(from pebble.Reader, key []byte) (bool, error) {

@@ -2,6 +2,7 @@ package directory_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -75,7 +76,7 @@ func (l *stateLog) End(p wire.LogID) wire.Seq {
 func (l *stateLog) after(seq wire.Seq) []wire.StateRecord {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.records[seq:len(l.records):len(l.records)]
+	return slices.Clone(l.records[seq:]) // Apply writes in them
 }
 
 // compacted is what a log with one record per key still has.

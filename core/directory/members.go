@@ -113,9 +113,10 @@ func (w *Writer) join(ctx context.Context, members []member, name func(member) s
 	if err := w.freshEnds(ctx, members); err != nil {
 		return err
 	}
+	var rooms knownRooms
 	outcomes, err := w.write(ctx, len(members), func(r *Reader, i int) (*corelog.StateAppend, error) {
 		m := members[i]
-		if ok, err := exists(r.from, oneKey(liveRoom, string(m.room))); err != nil || !ok {
+		if ok, err := rooms.exists(r, m.room); err != nil || !ok {
 			if err == nil {
 				err = ErrNotFound
 			}
@@ -150,17 +151,40 @@ func (w *Writer) join(ctx context.Context, members []member, name func(member) s
 	return nil
 }
 
+// knownRooms remembers which rooms one Reader has: most changes are of a single
+// room.
+type knownRooms struct {
+	of   *Reader
+	have map[wire.RoomID]bool
+}
+
+func (k *knownRooms) exists(r *Reader, room wire.RoomID) (bool, error) {
+	if k.of != r {
+		k.of, k.have = r, map[wire.RoomID]bool{}
+	}
+	ok, known := k.have[room]
+	if known {
+		return ok, nil
+	}
+	ok, err := exists(r.from, oneKey(liveRoom, string(room)))
+	if err == nil {
+		k.have[room] = ok
+	}
+	return ok, err
+}
+
 // undoOrphans takes back joins of rooms that were deleted at the same time. Who
 // comes later sees the other: a deletion looks for members once more behind its
 // tombstone, and a join looks for the room once more behind its record.
 func (w *Writer) undoOrphans(ctx context.Context, members []member, outcomes []outcome) error {
 	var orphans []member
+	var rooms knownRooms
 	err := w.View.Read(func(r *Reader) error {
 		for i, o := range outcomes {
 			if o.seq == 0 {
 				continue
 			}
-			ok, err := exists(r.from, oneKey(liveRoom, string(members[i].room)))
+			ok, err := rooms.exists(r, members[i].room)
 			if err != nil {
 				return err
 			}

@@ -96,9 +96,9 @@ func (r *Reader) Membership(room wire.RoomID, user wire.UserID) (wire.Membership
 // "" = there is none.
 func (r *Reader) Members(room wire.RoomID, after wire.UserID, limit int) (_ []wire.UserID, next string, _ error) {
 	page := make([]wire.UserID, 0, min(limit, wire.MaxPage))
-	next, err := r.page(twoKey(liveMember, string(room), ""), string(after), limit, func(id string, _ []byte) error {
+	next, err := r.page(twoKey(liveMember, string(room), ""), string(after), limit, pageBytes, func(id string, _ []byte) (int, error) {
 		page = append(page, wire.UserID(id))
-		return nil
+		return 0, nil
 	})
 	return page, next, err
 }
@@ -107,10 +107,10 @@ func (r *Reader) Members(room wire.RoomID, after wire.UserID, limit int) (_ []wi
 // like Members.
 func (r *Reader) RoomsOf(user wire.UserID, after wire.RoomID, limit int) (_ []wire.Membership, next string, _ error) {
 	page := make([]wire.Membership, 0, min(limit, wire.MaxPage))
-	next, err := r.page(twoKey(joined, string(user), ""), string(after), limit, func(id string, value []byte) error {
+	next, err := r.page(twoKey(joined, string(user), ""), string(after), limit, pageBytes, func(id string, value []byte) (int, error) {
 		m, err := membership(id, value)
 		page = append(page, m)
-		return err
+		return 0, err
 	})
 	return page, next, err
 }
@@ -119,10 +119,10 @@ func (r *Reader) RoomsOf(user wire.UserID, after wire.RoomID, limit int) (_ []wi
 // documents make it shorter than limit.
 func (r *Reader) Users(after wire.UserID, limit int) (_ []UserItem, next string, _ error) {
 	var page []UserItem
-	next, err := r.page([]byte{liveUser}, string(after), limit, func(id string, value []byte) error {
+	next, err := r.page([]byte{liveUser}, string(after), limit, pageBytes, func(id string, value []byte) (int, error) {
 		doc, err := parseDoc(value)
 		page = append(page, UserItem{ID: wire.UserID(id), Doc: doc})
-		return err
+		return len(value), err
 	})
 	return page, next, err
 }
@@ -130,21 +130,22 @@ func (r *Reader) Users(after wire.UserID, limit int) (_ []UserItem, next string,
 // Rooms is a page of all rooms, like Users.
 func (r *Reader) Rooms(after wire.RoomID, limit int) (_ []RoomItem, next string, _ error) {
 	var page []RoomItem
-	next, err := r.page([]byte{liveRoom}, string(after), limit, func(id string, value []byte) error {
+	next, err := r.page([]byte{liveRoom}, string(after), limit, pageBytes, func(id string, value []byte) (int, error) {
 		doc, err := parseDoc(value)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		n, err := readCount(r.from, oneKey(memberCount, id))
 		page = append(page, RoomItem{ID: wire.RoomID(id), RoomDoc: RoomDoc{Doc: doc, MemberCount: int(n)}})
-		return err
+		return len(value), err
 	})
 	return page, next, err
 }
 
-// page calls each for up to limit keys of prefix behind after. What each gets
-// of a value is valid during the call; id may be kept.
-func (r *Reader) page(prefix []byte, after string, limit int, each func(id string, value []byte) error) (next string, err error) {
+// page calls each for up to limit keys of prefix behind after, and for no more
+// when what it says of their size exceeds room. What each gets of a value is valid
+// during the call; id may be kept.
+func (r *Reader) page(prefix []byte, after string, limit, room int, each func(id string, value []byte) (size int, err error)) (next string, err error) {
 	lower := append(slices.Clip(prefix), after...)
 	if after != "" {
 		lower = append(lower, 0) // the first key behind after
@@ -158,19 +159,20 @@ func (r *Reader) page(prefix []byte, after string, limit int, each func(id strin
 	defer func() { err = errors.Join(err, it.Close()) }()
 	n, size, last := 0, 0, ""
 	for ok := it.First(); ok; ok = it.Next() {
-		if n >= limit || size > pageBytes {
+		if n >= limit || size > room {
 			return last, nil
 		}
 		last = string(it.Key()[len(prefix):])
 		value, err := it.ValueAndErr()
+		grown := 0
 		if err == nil {
-			err = each(last, value)
+			grown, err = each(last, value)
 		}
 		if err != nil {
 			return "", fmt.Errorf("directory: read %q: %w", last, err)
 		}
 		n++
-		size += len(value)
+		size += grown
 	}
 	return "", it.Error()
 }

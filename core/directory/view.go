@@ -123,6 +123,8 @@ func (v *View) isClosed() bool {
 // after those applied before; positions that were applied already are passed
 // over. Only one goroutine may call it. After an error nothing of records, or a
 // prefix of them, is applied: Applied says how far it got.
+//
+// It sets the MemberCount of the memberships that it applies.
 func (v *View) Apply(records []wire.StateRecord) error {
 	v.open.RLock()
 	defer v.open.RUnlock()
@@ -166,6 +168,9 @@ func (v *View) applySome(records []wire.StateRecord) (int, error) {
 		}
 		last = r.V
 		n++
+	}
+	if err := b.setCounts(); err != nil {
+		return 0, err
 	}
 	if err := b.set([]byte(appliedKey), binary.BigEndian.AppendUint64(nil, uint64(last))); err != nil {
 		return 0, err

@@ -102,6 +102,11 @@ func (w *Walker) number(kind byte, id string) (n uint64, err error) {
 // get is a value, valid until the next call.
 func (w *Walker) get(kind byte, id string) (value []byte, ok bool, err error) {
 	w.key = append(append(w.key[:0], kind), id...)
+	return w.at()
+}
+
+// at is the value of key, valid until the next call.
+func (w *Walker) at() (value []byte, ok bool, err error) {
 	if w.it.SeekGE(w.key) {
 		if !bytes.Equal(w.it.Key(), w.key) {
 			return nil, false, nil

@@ -25,6 +25,8 @@ type fakeLog struct {
 	// trimAt is the floor after the next read.
 	mu     sync.Mutex
 	trimAt wire.Seq
+	// latest answers Latest; nil = 0, as of a single core's log.
+	latest func() (wire.Seq, error)
 }
 
 func (l *fakeLog) Epoch() string { return "e" }
@@ -35,6 +37,13 @@ func (l *fakeLog) End(p wire.LogID) wire.Seq {
 		return 0
 	}
 	return l.end
+}
+
+func (l *fakeLog) Latest(_ context.Context, p wire.LogID) (wire.Seq, error) {
+	if p == wire.StateLog || l.latest == nil {
+		return 0, nil
+	}
+	return l.latest()
 }
 
 func (l *fakeLog) Floor(wire.LogID) wire.Seq { return wire.Seq(l.floor.Load()) }

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -16,7 +14,6 @@ import (
 	corelog "selvedge/core/log"
 	"selvedge/internal/bug"
 	"selvedge/wire"
-	"selvedge/wire/link"
 	"selvedge/wire/tail"
 )
 
@@ -25,6 +22,7 @@ type Log interface {
 	Epoch() string
 	Logs() int
 	End(p wire.LogID) wire.Seq
+	Latest(ctx context.Context, p wire.LogID) (wire.Seq, error)
 	Floor(p wire.LogID) wire.Seq
 	Follow(ctx context.Context, p wire.LogID, after wire.Seq, fn func([]corelog.Stored) error) error
 	Read(ctx context.Context, p wire.LogID, after wire.Seq, maxBytes int) ([]corelog.Stored, error)
@@ -52,16 +50,13 @@ type Config struct {
 	Logger  *slog.Logger
 }
 
-// watermarkEvery paces the watermarks (rule 5): an edge's answer is fresh if
-// its last one is younger than three of them.
-const watermarkEvery = time.Second
-
 // Feed follows the logs. It implements link.Source. Its methods are safe for
 // concurrent use.
 type Feed struct {
 	cfg   Config
 	logs  int
 	tails map[wire.LogID]*tail.Tail // fixed by New
+	reach map[wire.LogID]*reach     // the same
 	chain []*chain.Chain            // by frame log
 	begun []wire.Seq                // where each frame log is read from
 	upto  []wire.Seq                // and what must be read before the feed is ready
@@ -81,7 +76,7 @@ func New(cfg Config) *Feed {
 	if cfg.Queried == nil {
 		cfg.Queried = func(wire.QueryKind) {}
 	}
-	f := &Feed{cfg: cfg, logs: cfg.Log.Logs(), tails: map[wire.LogID]*tail.Tail{}, ready: make(chan struct{}), behind: map[wire.LogID]wire.Seq{}}
+	f := &Feed{cfg: cfg, logs: cfg.Log.Logs(), tails: map[wire.LogID]*tail.Tail{}, reach: map[wire.LogID]*reach{}, ready: make(chan struct{}), behind: map[wire.LogID]wire.Seq{}}
 	for i := range f.logs {
 		p := wire.LogID(i)
 		c := chain.Open(chain.Config{
@@ -94,7 +89,8 @@ func New(cfg Config) *Feed {
 	}
 	// What is below is applied already; a link that asks for it reads the log.
 	f.tails[wire.StateLog] = tail.New(cfg.TailBytes, cfg.View.Applied())
-	for p := range f.tails {
+	for p, t := range f.tails {
+		f.reach[p] = &reach{tail: t, floor: func() wire.Seq { return cfg.Log.Floor(p) }}
 		f.behind[p] = cfg.Log.End(p)
 	}
 	return f
@@ -112,8 +108,8 @@ func (f *Feed) Run(ctx context.Context) error {
 	for p, t := range f.tails {
 		f.reached(p, t.End())
 		g.Go(func() error { return f.follow(ctx, p, t) })
+		g.Go(func() error { return f.stamp(ctx, p) })
 	}
-	g.Go(func() error { return f.stamp(ctx) })
 	g.Go(func() error { return f.keep(ctx) })
 	if err := g.Wait(); !errors.Is(err, context.Canceled) {
 		return err
@@ -123,6 +119,7 @@ func (f *Feed) Run(ctx context.Context) error {
 
 // reached takes note of how far a log was read.
 func (f *Feed) reached(p wire.LogID, seq wire.Seq) {
+	f.reach[p].to(seq)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if end, ok := f.behind[p]; !ok || seq < end {
@@ -131,23 +128,6 @@ func (f *Feed) reached(p wire.LogID, seq wire.Seq) {
 	delete(f.behind, p)
 	if len(f.behind) == 0 {
 		close(f.ready)
-	}
-}
-
-// skipTrimmed lets logs be caught up whose last records were trimmed before
-// they could be read: nothing will come of them.
-func (f *Feed) skipTrimmed() {
-	f.mu.Lock()
-	behind := maps.Clone(f.behind)
-	f.mu.Unlock()
-	for p, end := range behind {
-		if p == wire.StateLog { // its last record stays
-			continue
-		}
-		if floor := f.cfg.Log.Floor(p); floor >= end {
-			f.chain[p].Skip(end)
-			f.reached(p, floor)
-		}
 	}
 }
 
@@ -203,50 +183,6 @@ func (f *Feed) frame(p wire.LogID, s *corelog.Stored) (tail.Record, error) {
 		Seq: s.Seq, Kind: tail.Frame, Keys: [2]wire.Key{k},
 		Bytes: wire.AppendFrame(make([]byte, 0, len(s.Body)+48), p, s.Seq, prev, s.Body),
 	}, nil
-}
-
-// state applies records to the view before links can tell of them: an answer
-// is never older than what its asker has seen.
-func (f *Feed) state(_ wire.LogID, t *tail.Tail, records []corelog.Stored) error {
-	applied := make([]wire.StateRecord, len(records))
-	out := make([]tail.Record, len(records))
-	for i := range records {
-		applied[i] = *records[i].State
-		var err error
-		if out[i], err = stateRecord(records[i].State); err != nil {
-			return err
-		}
-	}
-	if err := f.cfg.View.Apply(applied); err != nil {
-		return err
-	}
-	t.Append(out...)
-	return nil
-}
-
-func stateRecord(rec *wire.StateRecord) (tail.Record, error) {
-	b, err := wire.Msgpack.Append(nil, rec)
-	if err != nil {
-		return tail.Record{}, fmt.Errorf("state record %d: %w", rec.V, err)
-	}
-	return tail.Record{Seq: rec.V, Kind: tail.State, Keys: rec.Interests(), Bytes: b}, nil
-}
-
-// stamp says each second how far each log has got.
-func (f *Feed) stamp(ctx context.Context) error {
-	t := time.NewTicker(watermarkEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case now := <-t.C:
-			for _, tl := range f.tails {
-				tl.Append(link.StampWatermark(tl.End(), now))
-			}
-			f.skipTrimmed()
-		}
-	}
 }
 
 // Channels is the number of channels that the feed knows.

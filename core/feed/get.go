@@ -7,70 +7,87 @@ import (
 	"selvedge/wire"
 )
 
-// get answers documents by key, "user:1" or "room:x". What the asker may not
-// see is missing, as is what does not exist: the difference is nobody's
-// business. A room is visible to its members, a user to those who share a room.
-// Of what does not fit into one reply Next is the first: it and the keys after
-// it are neither among the objects nor missing.
+// get answers documents by key, "user:1" or "room:x". What the asker, if one is
+// named, may not see is missing, as is what does not exist: the difference is
+// nobody's business. A room is visible to its members, a user to those who share
+// a room. Of what does not fit into one reply Next is the first: it and the keys
+// after it are neither among the objects nor missing.
 func get(r *directory.Reader, q *wire.Query, a *wire.Answer) error {
-	a.Objects = map[string]wire.Object{}
-	var mine []wire.Membership // the asker's, read when first needed
-	size := 0
-	for _, key := range q.Keys {
-		doc, ok, err := visible(r, q.User, key, &mine)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			a.Missing = append(a.Missing, key)
-			continue
-		}
-		if len(a.Objects) > 0 && size+len(doc.Data) > replyBytes {
-			a.Next = key
-			return nil
-		}
-		size += len(doc.Data)
-		a.Objects[key] = wire.Object{V: doc.V, Data: doc.Data}
+	visible, err := visibleTo(r, q.User, q.Keys)
+	if err != nil {
+		return err
 	}
-	return nil
+	a.Objects = map[string]wire.Object{}
+	size := 0
+	return r.Walk(func(w *directory.Walker) error {
+		for i, key := range q.Keys {
+			var doc directory.Doc
+			ok := visible == nil || visible[i]
+			if ok {
+				if doc, ok, err = document(w, key); err != nil {
+					return err
+				}
+			}
+			if !ok {
+				a.Missing = append(a.Missing, key)
+				continue
+			}
+			if len(a.Objects) > 0 && size+len(doc.Data) > replyBytes {
+				a.Next = key
+				return nil
+			}
+			size += len(doc.Data)
+			a.Objects[key] = wire.Object{V: doc.V, Data: append(wire.Data(nil), doc.Data...)}
+		}
+		return nil
+	})
 }
 
-func visible(r *directory.Reader, asker wire.UserID, key string, mine *[]wire.Membership) (directory.Doc, bool, error) {
-	kind, id, _ := strings.Cut(key, ":")
-	if wire.CheckID(id) != nil {
-		return directory.Doc{}, false, nil
-	}
-	switch kind {
+// document is that of a key, false if there is none. Its data is valid until the
+// Walker's next call.
+func document(w *directory.Walker, key string) (directory.Doc, bool, error) {
+	switch kind, id := cutKey(key); kind {
 	case "room":
-		if _, member, err := r.Membership(wire.RoomID(id), asker); err != nil || !member {
-			return directory.Doc{}, false, err
-		}
-		doc, ok, err := r.Room(wire.RoomID(id))
-		return doc.Doc, ok, err
+		return w.Room(wire.RoomID(id))
 	case "user":
-		ok, err := sharesRoom(r, asker, wire.UserID(id), mine)
-		if err != nil || !ok {
-			return directory.Doc{}, false, err
-		}
-		return r.User(wire.UserID(id))
+		return w.User(wire.UserID(id))
 	}
 	return directory.Doc{}, false, nil
 }
 
-func sharesRoom(r *directory.Reader, asker, user wire.UserID, mine *[]wire.Membership) (bool, error) {
-	if asker == user {
-		return true, nil
+// cutKey is the two parts of a document's key; both are "" if it is none.
+func cutKey(key string) (kind, id string) {
+	kind, id, _ = strings.Cut(key, ":")
+	if (kind != "user" && kind != "room") || wire.CheckID(id) != nil {
+		return "", ""
 	}
-	if *mine == nil {
-		var err error
-		if *mine, err = memberships(r, asker); err != nil {
-			return false, err
+	return kind, id
+}
+
+// visibleTo says of each key whether the asker may see it; nil = all, since no
+// asker is named.
+func visibleTo(r *directory.Reader, asker wire.UserID, keys []string) ([]bool, error) {
+	if asker == "" {
+		return nil, nil
+	}
+	visible := make([]bool, len(keys))
+	var users []wire.UserID
+	var at []int // of users, in keys
+	for i, key := range keys {
+		switch kind, id := cutKey(key); kind {
+		case "room":
+			var err error
+			if _, visible[i], err = r.Membership(wire.RoomID(id), asker); err != nil {
+				return nil, err
+			}
+		case "user":
+			visible[i] = wire.UserID(id) == asker
+			users, at = append(users, wire.UserID(id)), append(at, i)
 		}
 	}
-	for _, m := range *mine {
-		if _, ok, err := r.Membership(m.Room, user); err != nil || ok {
-			return ok, err
-		}
+	shared, err := r.Shares(asker, users)
+	for k, i := range at {
+		visible[i] = visible[i] || shared[k] != ""
 	}
-	return false, nil
+	return visible, err
 }

@@ -189,7 +189,7 @@ func (g *greeting) describe(r *greetedRoom, members int) error {
 	}
 	at := len(g.text)
 	g.text = wire.AppendRoomInfo(g.text, &wire.RoomInfo{
-		ID: r.id, P: r.p, Seq: r.last.Seq, MemberCount: members, V: doc.V, Data: object(doc.Data),
+		ID: r.id, P: r.p, Seq: r.last.Seq, TS: r.last.TS, MemberCount: members, V: doc.V, Data: object(doc.Data),
 	})
 	r.info = g.text[at:len(g.text):len(g.text)]
 	return nil

@@ -3,7 +3,6 @@ package feed
 import (
 	"context"
 
-	corelog "selvedge/core/log"
 	"selvedge/wire"
 )
 
@@ -12,13 +11,14 @@ func (f *Feed) history(ctx context.Context, q *wire.Query) (*wire.Answer, error)
 	if err != nil {
 		return nil, err
 	}
-	return &wire.Answer{Epoch: f.Epoch(), Frames: h.Frames, Floor: h.Floor, Last: h.Last}, nil
+	return &wire.Answer{Epoch: f.Epoch(), Frames: h.Frames, Floor: h.Floor, Oldest: h.Oldest, Last: h.Last}, nil
 }
 
 // Page is one page of a channel's history.
 type Page struct {
 	Frames []wire.Data // whole messages, oldest first
 	Floor  wire.Seq    // the channel's last frame that is gone, 0 = none is
+	Oldest wire.Seq    // Floor holds as long as the log's floor is below it; 0 = not known
 	Last   wire.Seq    // the channel's last frame, gone or not, 0 = none
 	More   bool        // there are more in the direction that was asked for: Next goes on
 	Next   wire.Seq    // after, or before, for the next page
@@ -53,7 +53,7 @@ func (f *Feed) History(ctx context.Context, ch wire.Channel, before, after *wire
 		return Page{}, err
 	}
 	page := Page{Last: f.chain[p].Last(wire.FramesKey(ch)).Seq, More: w.more}
-	if page.Floor, err = f.floor(ctx, p, ch); err != nil {
+	if page.Floor, page.Oldest, err = f.floor(ctx, p, ch); err != nil {
 		return Page{}, err
 	}
 	for len(w.stored) > 0 && w.stored[0].Seq <= page.Floor {
@@ -77,24 +77,26 @@ func (f *Feed) History(ctx context.Context, ch wire.Channel, before, after *wire
 	return page, nil
 }
 
-// floor is the channel's last frame that is gone; 0 = none is.
-func (f *Feed) floor(ctx context.Context, p wire.LogID, ch wire.Channel) (wire.Seq, error) {
+// floor is the channel's last frame that is gone; 0 = none is. oldest is the
+// first that is not; 0 = not known.
+func (f *Feed) floor(ctx context.Context, p wire.LogID, ch wire.Channel) (gone, oldest wire.Seq, err error) {
 	floor := f.cfg.Log.Floor(p)
 	if floor == 0 && f.chain[p].Base() == 0 {
-		return 0, nil
+		return 0, 1, nil // none of the log is
 	}
-	var oldest []corelog.Stored
+	w := wanted{ch: ch}
 	last := f.chain[p].Reaches(wire.FramesKey(ch))
 	if last > floor {
-		var err error
-		if oldest, _, err = f.cfg.Log.ReadChannel(ctx, ch, floor, 0, 1, 1); err != nil {
-			return 0, err
+		if w.stored, _, err = f.cfg.Log.ReadChannel(ctx, ch, floor, 0, 1, 1); err != nil {
+			return 0, 0, err
 		}
 	}
-	w := wanted{ch: ch, stored: oldest}
-	prev, gone, err := f.beforeFirst(ctx, p, &w, f.tails[p].End())
-	if err != nil || !gone {
-		return 0, err
+	if len(w.stored) > 0 {
+		oldest = w.stored[0].Seq
 	}
-	return prev, nil
+	prev, some, err := f.beforeFirst(ctx, p, &w, f.tails[p].End())
+	if err != nil || !some {
+		return 0, oldest, err
+	}
+	return prev, oldest, nil
 }

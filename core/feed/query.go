@@ -21,13 +21,8 @@ func (f *Feed) Query(ctx context.Context, _ string, q *wire.Query, applied wire.
 	if q.P != wire.StateLog {
 		applied = 0 // a position of another log
 	}
-	if applied = max(applied, q.V); applied > 0 {
-		wait, cancel := context.WithTimeout(ctx, appliedTimeout)
-		err := f.cfg.View.WaitApplied(wait, applied)
-		cancel()
-		if err != nil {
-			return fail(wire.Unavailable, "the view of the state is behind")
-		}
+	if err := f.seen(ctx, q, applied); err != nil {
+		return fail(wire.Unavailable, "this core is behind what was seen")
 	}
 	a, err := f.answer(ctx, q)
 	if err != nil {
@@ -63,6 +58,10 @@ func (f *Feed) read(q *wire.Query) (*wire.Answer, error) {
 			return f.room(r, q, a)
 		case wire.QMembers:
 			return f.members(r, q, a)
+		case wire.QRoster:
+			return roster(r, q, a)
+		case wire.QShares:
+			return shares(r, q, a)
 		case wire.QGet:
 			return get(r, q, a)
 		default:
@@ -100,21 +99,6 @@ func (f *Feed) failure(q *wire.Query, err error) *wire.Answer {
 	return fail(wire.Unavailable, "the log can't be read or written now: try again")
 }
 
-func memberships(r *directory.Reader, user wire.UserID) ([]wire.Membership, error) {
-	var all []wire.Membership
-	for after := wire.RoomID(""); ; {
-		page, next, err := r.RoomsOf(user, after, wire.MaxPage)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page...)
-		if next == "" {
-			return all, nil
-		}
-		after = wire.RoomID(next)
-	}
-}
-
 // activity is a channel's log and its last frame.
 func (f *Feed) activity(ch wire.Channel) (wire.LogID, chain.Last) {
 	p := wire.LogOf(ch, f.logs)
@@ -129,7 +113,7 @@ func (f *Feed) describe(r *directory.Reader, id wire.RoomID, a *wire.Answer) err
 	}
 	p, last := f.activity(wire.RoomChannel(id))
 	a.Rooms = append(a.Rooms, wire.RoomInfo{
-		ID: id, P: p, Seq: last.Seq, MemberCount: doc.MemberCount, V: doc.V, Data: object(doc.Data),
+		ID: id, P: p, Seq: last.Seq, TS: last.TS, MemberCount: doc.MemberCount, V: doc.V, Data: object(doc.Data),
 	})
 	return nil
 }
@@ -138,7 +122,7 @@ func (f *Feed) room(r *directory.Reader, q *wire.Query, a *wire.Answer) error {
 	if _, ok, err := r.Room(q.Room); err != nil {
 		return err
 	} else if !ok {
-		return fmt.Errorf("%w: room %q", errNotFound, q.Room)
+		return noRoom(q.Room)
 	}
 	return f.describe(r, q.Room, a)
 }
@@ -183,7 +167,7 @@ func (f *Feed) members(r *directory.Reader, q *wire.Query, a *wire.Answer) error
 		return err
 	}
 	if !ok {
-		return fmt.Errorf("%w: room %q", errNotFound, q.Room)
+		return noRoom(q.Room)
 	}
 	a.MemberCount = doc.MemberCount
 	a.Members, a.Next, err = r.Members(q.Room, wire.UserID(q.AfterID), pageLimit(q.Limit))

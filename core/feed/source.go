@@ -32,30 +32,11 @@ func (f *Feed) Read(ctx context.Context, p wire.LogID, after wire.Seq, want func
 		upto = min(stored[len(stored)-1].Seq, upto)
 	}
 	if p == wire.StateLog {
-		records, err = stateRecords(stored, upto, want)
+		records, err = f.stateRecords(stored, upto, want)
 		return records, upto, 0, err // its holes are superseded records
 	}
 	records, floor, err = f.older(ctx, p, stored, upto, want)
 	return records, upto, floor, err
-}
-
-func stateRecords(stored []corelog.Stored, upto wire.Seq, want func([2]wire.Key) bool) ([]tail.Record, error) {
-	var out []tail.Record
-	for i := range stored {
-		rec := stored[i].State
-		if rec.V > upto {
-			break
-		}
-		if !want(rec.Interests()) {
-			continue
-		}
-		r, err := stateRecord(rec)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, r)
-	}
-	return out, nil
 }
 
 // older makes the wanted records of frames that the tail has let go. Their prevs
@@ -102,7 +83,7 @@ func place(p wire.LogID, s *corelog.Stored, prev wire.Seq) tail.Record {
 // Moved implements link.Source.
 func (f *Feed) Moved(dst []wire.Key, p wire.LogID, keys []wire.Key, since wire.Seq) []wire.Key {
 	if p == wire.StateLog {
-		return append(dst, keys...)
+		return f.movedState(dst, keys, since)
 	}
 	for _, k := range keys {
 		if f.chain[p].Moved(k, since) {

@@ -43,6 +43,7 @@ type ackCall struct {
 	store *Store
 	sess  *session
 	p     wire.LogID
+	id    dedupID // zero = none
 	at    time.Time
 	size  int64    // what it holds of the store's budget
 	done  chan ack // of one element; the first word counts
@@ -58,6 +59,9 @@ func (c *ackCall) answer(m *nats.Msg) bool {
 	case a.err == nil:
 		c.sess.worked.Store(true)
 		c.store.advance(c.p, a.seq) // also when nobody waits any more
+		if c.id != (dedupID{}) {
+			c.store.recent[c.p].add(c.id, a.seq, time.Now())
+		}
 	}
 	c.say(a)
 	return true
@@ -118,8 +122,9 @@ func ackError(b []byte) error {
 const overhead = 512
 
 // send starts one append. Its bytes count against the store's budget until
-// wait has returned; ctx bounds the wait for the budget only.
-func (s *Store) send(ctx context.Context, p wire.LogID, subject string, header nats.Header, body []byte) (*ackCall, error) {
+// wait has returned; ctx bounds the wait for the budget only. id is the one that
+// header has, if any.
+func (s *Store) send(ctx context.Context, p wire.LogID, subject string, header nats.Header, id dedupID, body []byte) (*ackCall, error) {
 	if len(body) > maxRecord {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTooLarge, len(body), maxRecord)
 	}
@@ -128,7 +133,7 @@ func (s *Store) send(ctx context.Context, p wire.LogID, subject string, header n
 		return nil, err
 	}
 	c := &ackCall{
-		store: s, sess: sess, p: p, at: time.Now(),
+		store: s, sess: sess, p: p, id: id, at: time.Now(),
 		size: int64(len(body) + overhead), done: make(chan ack, 1),
 	}
 	if err := s.budget.Acquire(ctx, c.size); err != nil {

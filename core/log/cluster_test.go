@@ -87,6 +87,7 @@ func (r resident) Watch() (<-chan struct{}, func()) {
 type trio struct {
 	t      testing.TB
 	sync   corelog.Sync
+	logger *slog.Logger // of all, nil = only if verbose
 	town   *town
 	names  []string
 	dirs   map[string]string
@@ -114,7 +115,8 @@ func (c *trio) config(name string) corelog.Config {
 		Dir: c.dirs[name], Logs: 2, BootID: func() string { return c.boots[name] }, Replicas: 3, Sync: c.sync,
 		Cluster: &corelog.Cluster{Name: name, Addr: "127.0.0.1:0", Identity: id, Peers: resident{c.town, name}},
 	}
-	if testing.Verbose() {
+	cfg.Logger = c.logger
+	if testing.Verbose() && c.logger == nil {
 		cfg.Logger = slog.New(slog.NewTextHandler(c.t.Output(), nil)).With("core", name)
 	}
 	return cfg

@@ -32,6 +32,9 @@ type Config struct {
 	DedupWindow time.Duration // how long idempotency ids are remembered; 0 = 2 minutes, at most 24 hours
 	BootID      func() string // identity of the system's boot, "" = unknown; nil = Linux's
 	Logger      *slog.Logger  // nil = none
+	// Waiting is called by Open when it waits for something, with what that is, in
+	// a few words; nil = not.
+	Waiting func(what string)
 
 	// Replicas is how many copies of each log there are: 1, or 3, which is three
 	// cores that form a cluster, or as many servers of an external NATS. 0 = 1.
@@ -91,6 +94,9 @@ func (c *Config) check() error {
 	c.Replicas = or(c.Replicas, 1)
 	if c.BootID == nil {
 		c.BootID = linuxBootID
+	}
+	if c.Waiting == nil {
+		c.Waiting = func(string) {}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

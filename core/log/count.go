@@ -39,6 +39,9 @@ func Count(to interface {
 		}),
 	}
 	reg.MustRegister(c.results, c.duration)
+	for _, r := range []string{"ok", "duplicate", "conflict", "too_large", "unavailable", "error"} {
+		c.results.WithLabelValues(r) // there from the start: a rate needs two values
+	}
 	return c
 }
 

@@ -28,11 +28,14 @@ type mark struct {
 	// Doubt says that this core's copy may lack a tail, and nothing has made up
 	// for that yet; clusters only.
 	Doubt bool `json:"doubt,omitempty"`
+	// Clocks are those of when this was written.
+	Clocks clocks `json:"clocks,omitzero"`
 	// Shown are positions that readers may have seen, by log ("state" for the
 	// state log). They lag a few seconds behind.
 	Shown map[string]wire.Seq `json:"shown"`
 }
 
+// equal does not look at the clocks.
 func (m *mark) equal(o *mark) bool {
 	return m.Kind == o.Kind && m.Doubt == o.Doubt && m.Epoch == o.Epoch && m.BootID == o.BootID && m.Logs == o.Logs && m.Sync == o.Sync &&
 		m.Clean == o.Clean && maps.Equal(m.Shown, o.Shown)

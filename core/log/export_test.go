@@ -3,6 +3,7 @@ package log
 import (
 	"context"
 	"fmt"
+	"net"
 	"time"
 
 	"selvedge/wire"
@@ -32,3 +33,34 @@ func (s *Store) Leader(ctx context.Context, p wire.LogID) string {
 	}
 	return stream.CachedInfo().Cluster.Leader
 }
+
+// ParseExtent is what a log's leader says of it.
+func ParseExtent(b []byte) (first, last wire.Seq, followed bool, err error) {
+	e, err := parseExtent(b)
+	return e.first, e.last, e.followed, err
+}
+
+// ClientPort is where a core's server listens for clients of NATS; nil = nowhere.
+func ClientPort(s *Store) net.Addr {
+	sess, err := s.session()
+	if err != nil {
+		return nil
+	}
+	return sess.srv.server.Addr()
+}
+
+// Break has the store open its session again, and returns what it waits with
+// between tries to find the others, at most.
+func Break(s *Store) (time.Duration, error) {
+	sess, err := s.session()
+	if err == nil {
+		sess.fail(unavailable(errNotFound))
+	}
+	return reopenLimit, err
+}
+
+// What ends appends that wait for a leader when there is another.
+var (
+	ErrElected   = errElected
+	ElectedGrace = electedGrace
+)

@@ -12,6 +12,7 @@ import (
 	"selvedge/wire"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // The client of JetStream's direct get, with batches.
@@ -28,8 +29,10 @@ type getRequest struct {
 
 // record is a stored message. The bytes are its own.
 type record struct {
-	seq  wire.Seq
-	data []byte
+	seq    wire.Seq
+	data   []byte
+	msgID  string // what dedupID.String gave; "" = none
+	stored string // when, by the wall clock then, as RFC 3339 has it; batches only
 	// pending is how many more the request would match after this one; batches only.
 	pending uint64
 }
@@ -91,10 +94,11 @@ func (c *getCall) answer(m *nats.Msg) (last bool) {
 		c.endLocked(unavailable(errors.New("it sent a record without a position")))
 		return true
 	}
-	r := record{seq: wire.Seq(seq), data: m.Data}
+	r := record{seq: wire.Seq(seq), data: m.Data, msgID: m.Header.Get(jetstream.MsgIDHeader)}
 	if c.batch {
 		// Absent or odd is zero: no more than what the batch brings.
 		r.pending, _ = strconv.ParseUint(m.Header.Get("Nats-Num-Pending"), 10, 64)
+		r.stored = m.Header.Get("Nats-Time-Stamp")
 	} else {
 		defer c.endLocked(nil)
 	}

@@ -19,6 +19,7 @@ const (
 	lateAppend  = 3 * time.Second        // past it, an append to several servers is unavailable
 	firstReopen = 200 * time.Millisecond
 	lastReopen  = 15 * time.Second
+	reopenLimit = 30 * time.Second // several copies that have no leader for so long are begun with anew
 )
 
 // keep watches over the session, opens another when it fails, and keeps the
@@ -69,7 +70,7 @@ func watch(sess *session) {
 	switch {
 	case sess.replicated():
 		sess.acks.expire(time.Now().Add(-lateAppend), unavailable(errors.New("it does not answer")))
-		if sess.srv != nil && !sess.srv.server.JetStreamEnabled() {
+		if sess.gaveUp() {
 			sess.fail(unavailable(errors.New("the embedded server has given up its store")))
 		}
 	case oldest.IsZero() || time.Since(oldest) < slowAppend:
@@ -80,6 +81,11 @@ func watch(sess *session) {
 			sess.fail(unavailable(err))
 		}
 	}
+}
+
+// gaveUp reports whether an embedded server can't write, and has left it at that.
+func (sess *session) gaveUp() bool {
+	return sess.srv != nil && !sess.srv.server.JetStreamEnabled()
 }
 
 // reopen replaces a failed session, trying until ctx ends, and returns the
@@ -130,7 +136,7 @@ func (s *Store) tryReopen(ctx context.Context) error {
 // resume opens the logs that this store has had open, if they still have all
 // that it knows of.
 func (s *Store) resume(ctx context.Context, sess *session) error {
-	lasts, _, err := sess.makeLogs(ctx, &s.cfg)
+	lasts, err := s.endsOf(ctx, sess)
 	if err != nil {
 		return err
 	}
@@ -144,6 +150,27 @@ func (s *Store) resume(ctx context.Context, sess *session) error {
 		}
 	}
 	return nil
+}
+
+// endsOf is where the logs of a session end that was opened again. Several copies
+// take their time to be found, and to agree on leaders: to close the session
+// meanwhile would begin all of that anew.
+func (s *Store) endsOf(ctx context.Context, sess *session) ([]wire.Seq, error) {
+	for began := time.Now(); ; {
+		lasts, _, err := sess.makeLogs(ctx, &s.cfg)
+		if err == nil || !sess.replicated() || errors.Is(err, ErrSettings) || time.Since(began) > reopenLimit || sess.gaveUp() {
+			return lasts, err
+		}
+		select {
+		case <-sess.failed:
+			return nil, sess.cause
+		default:
+			s.readdress(ctx, sess)
+		}
+		if sleep(ctx, settlePause) != nil {
+			return nil, fmt.Errorf("%w: %w", unavailable(ctx.Err()), err)
+		}
+	}
 }
 
 // loseTail ends the store for good, with another epoch for the next start:
@@ -163,7 +190,12 @@ func (s *Store) loseTail(ctx context.Context, epoch string, shown map[string]wir
 func (s *Store) save(clean bool) error {
 	m := s.mark
 	m.Shown, m.Clean, m.Doubt = s.shown(), clean, s.doubt != ""
-	if m.equal(&s.mark) {
+	m.Clocks = readClocks()
+	stepped := step(s.mark.Clocks, m.Clocks)
+	if stepped != 0 {
+		s.log.Warn("the wall clock was set: the ages of frames are by it", "forward", stepped)
+	}
+	if m.equal(&s.mark) && stepped == 0 {
 		return nil
 	}
 	if err := writeMark(s.cfg.Dir, &m); err != nil {

@@ -148,6 +148,11 @@ func (s *Store) gather(ctx context.Context, m *members, doubt string) (_ *member
 				return m, true, m.write()
 			}
 		}
+		what := fmt.Sprintf("waiting for the other cores: %d of %d known", len(peers), others)
+		if doubt != "" {
+			what += ", and this one's copy of the logs may lack a part"
+		}
+		s.cfg.Waiting(what)
 		if !told {
 			told = true
 			s.log.InfoContext(ctx, "waiting for the other cores' logs", "log", advertised, "known", len(peers), "in_doubt", doubt != "")

@@ -107,10 +107,15 @@ func (m *mux) oldest() (t time.Time) {
 
 // expire ends the calls that wait since before a time.
 func (m *mux) expire(before time.Time, err error) {
+	m.expireIf(before, err, func(call) bool { return true })
+}
+
+// expireIf ends those of them that are meant; it must not call the mux.
+func (m *mux) expireIf(before time.Time, err error, meant func(call) bool) {
 	var old []call
 	m.mu.Lock()
 	for id, c := range m.calls {
-		if c.since().Before(before) {
+		if c.since().Before(before) && meant(c) {
 			old = append(old, c)
 			delete(m.calls, id)
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"selvedge/internal/bug"
 	"selvedge/wire"
@@ -34,10 +35,16 @@ func (s *Store) Publish(ctx context.Context, publisher string, post *wire.Post) 
 	placed := Placed{P: wire.LogOf(post.Ch, s.cfg.Logs)}
 	body := wire.AppendBody(make([]byte, 0, len(post.Data)+len(post.Ch)+128), post)
 	var header nats.Header
+	var id dedupID
 	if post.MsgID != "" {
-		header = nats.Header{jetstream.MsgIDHeader: {dedupID(post.Ch, publisher, post.MsgID)}}
+		id = idOf(post.Ch, publisher, post.MsgID)
+		if seq, ok := s.recent[placed.P].find(id, time.Now()); ok {
+			placed.Seq, placed.Duplicate = seq, true
+			return s.checkSame(ctx, placed, post)
+		}
+		header = nats.Header{jetstream.MsgIDHeader: {id.String()}}
 	}
-	call, err := s.send(ctx, placed.P, channelSubject(placed.P, post.Ch), header, body)
+	call, err := s.send(ctx, placed.P, channelSubject(placed.P, post.Ch), header, id, body)
 	if err != nil {
 		return Placed{}, err
 	}
@@ -47,16 +54,20 @@ func (s *Store) Publish(ctx context.Context, publisher string, post *wire.Post) 
 	}
 	placed.Seq, placed.Duplicate = a.seq, a.duplicate
 	if placed.Duplicate {
-		if err := s.checkSame(ctx, placed, post); err != nil {
-			return Placed{}, err
-		}
+		return s.checkSame(ctx, placed, post)
 	}
 	return placed, nil
 }
 
 // dedupID is what the log remembers of an idempotency id: it counts within its
 // channel and publisher only (rule 9). 128 bits, so that nobody finds two alike.
-func dedupID(ch wire.Channel, publisher, id string) string {
+// Zero = none was given.
+type dedupID [16]byte
+
+// String is how the log's engine has it.
+func (id dedupID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
+
+func idOf(ch wire.Channel, publisher, id string) dedupID {
 	if bug.On(bug.SharedID) {
 		ch = ""
 	}
@@ -65,24 +76,25 @@ func dedupID(ch wire.Channel, publisher, id string) string {
 		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
 	}
 	sum := sha256.Sum256(b)
-	return base64.RawURLEncoding.EncodeToString(sum[:16])
+	return dedupID(sum[:16])
 }
 
-// checkSame compares a repeated post with the first one.
-func (s *Store) checkSame(ctx context.Context, first Placed, post *wire.Post) error {
+// checkSame compares a repeated post with the first one, and returns the place of
+// that.
+func (s *Store) checkSame(ctx context.Context, first Placed, post *wire.Post) (Placed, error) {
 	msgs, err := s.get(ctx, first.P, getRequest{Seq: first.Seq})
 	if errors.Is(err, errNotFound) {
-		return nil // trimmed since: nothing left to compare with
+		return first, nil // trimmed since: nothing left to compare with
 	}
 	if err != nil {
-		return err
+		return Placed{}, err
 	}
 	was, err := wire.ParseBody(msgs[0].data)
 	if err != nil {
-		return fmt.Errorf("read log %s at %d: %w", logName(first.P), first.Seq, err)
+		return Placed{}, fmt.Errorf("read log %s at %d: %w", logName(first.P), first.Seq, err)
 	}
 	if !was.Same(post) {
-		return fmt.Errorf("%w: %q is the frame %d of log %d", ErrIDReused, post.MsgID, first.Seq, first.P)
+		return Placed{}, fmt.Errorf("%w: %q is the frame %d of log %d", ErrIDReused, post.MsgID, first.Seq, first.P)
 	}
-	return nil
+	return first, nil
 }

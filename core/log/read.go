@@ -2,14 +2,10 @@ package log
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"selvedge/wire"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Stored is a record at its place: the body of a frame, or a state record with
@@ -123,8 +119,8 @@ func (s *Store) Floor(p wire.LogID) wire.Seq {
 	if err != nil {
 		return wire.Seq(floor.Load())
 	}
-	if first, _, err := sess.extent(context.Background(), p); err == nil {
-		raise(floor, uint64(max(first, 1)-1))
+	if have, err := sess.extent(context.Background(), p); err == nil {
+		raise(floor, uint64(max(have.first, 1)-1))
 	}
 	if sess.replicated() {
 		if near, err := sess.ask(context.Background(), streamName(p), getRequest{Seq: 1, Batch: 1, MaxBytes: 1}); err == nil {
@@ -132,49 +128,4 @@ func (s *Store) Floor(p wire.LogID) wire.Seq {
 		}
 	}
 	return wire.Seq(floor.Load())
-}
-
-// Latest is the end of log p as all cores together know it, not only this one: at
-// least what anybody was acknowledged before the call. End is at least that
-// afterwards. It fails with ErrUnavailable. Of a single core's log it is 0: nobody
-// else writes it.
-func (s *Store) Latest(ctx context.Context, p wire.LogID) (wire.Seq, error) {
-	sess, err := s.session()
-	if err != nil {
-		return 0, err
-	}
-	if !sess.replicated() {
-		return 0, nil
-	}
-	_, last, err := sess.extent(ctx, p)
-	if err != nil {
-		return 0, err
-	}
-	s.advance(p, last)
-	return last, nil
-}
-
-// infoLimit is how long the leader of a log may take to say how it is.
-const infoLimit = 2 * time.Second
-
-// extent is the position of the leader's first record, and of its last.
-func (sess *session) extent(ctx context.Context, p wire.LogID) (first, last wire.Seq, err error) {
-	m, err := sess.request(ctx, "$JS.API.STREAM.INFO."+streamName(p), nil, infoLimit)
-	if err != nil {
-		return 0, 0, err
-	}
-	var info struct {
-		Error *jetstream.APIError `json:"error"`
-		State struct {
-			First wire.Seq `json:"first_seq"`
-			Last  wire.Seq `json:"last_seq"`
-		} `json:"state"`
-	}
-	if err := json.Unmarshal(m.Data, &info); err != nil {
-		return 0, 0, unavailable(err)
-	}
-	if info.Error != nil {
-		return 0, 0, unavailable(info.Error)
-	}
-	return info.State.First, info.State.Last, nil
 }

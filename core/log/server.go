@@ -44,6 +44,9 @@ func serverOptions(cfg *Config) *server.Options {
 }
 
 func newEmbedded(cfg *Config, options *server.Options) (*embedded, error) {
+	if raftTimes != nil && cfg.kind() == kindCluster {
+		return nil, raftTimes
+	}
 	srv, err := server.NewServer(options)
 	if err != nil {
 		return nil, fmt.Errorf("configure the embedded log: %w", err)

@@ -83,6 +83,11 @@ func openSession(cfg *Config, peers *members) (_ *session, err error) {
 	if s.js, err = jetstream.New(s.read); err != nil {
 		return nil, fmt.Errorf("connect to the log: %w", err)
 	}
+	if s.replicated() {
+		if err := s.watchLeaders(); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
 

@@ -86,6 +86,7 @@ func (s *Store) settle(ctx context.Context, sess *session, was *mark) (settled, 
 		if err == nil || errors.Is(err, ErrSettings) || sess.kind == kindExternal && time.Since(begin) > externalLimit {
 			return out, err
 		}
+		s.cfg.Waiting("waiting for the logs to have a leader")
 		if !told {
 			told = true
 			s.log.InfoContext(ctx, "waiting for the logs", "cause", err)

@@ -65,5 +65,5 @@ func (s *Store) sendState(ctx context.Context, item *StateAppend) (*ackCall, err
 		return nil, fmt.Errorf("state record %s: %w", r.Key(), err)
 	}
 	header := nats.Header{jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(uint64(item.Expect), 10)}}
-	return s.send(ctx, wire.StateLog, stateSubject(&r), header, body)
+	return s.send(ctx, wire.StateLog, stateSubject(&r), header, dedupID{}, body)
 }

@@ -26,6 +26,8 @@ type Store struct {
 	ends   []atomic.Uint64
 	floors []atomic.Uint64
 
+	recent []*recent // one per frame log
+
 	stop context.CancelFunc // ends the keeper
 	kept chan struct{}      // closed by the keeper
 
@@ -162,12 +164,23 @@ func (s *Store) begin(ctx context.Context, sess *session, was *mark) error {
 	for i, last := range now.lasts {
 		s.ends[i].Store(uint64(last))
 	}
+	s.recent = make([]*recent, s.cfg.Logs)
+	for i := range s.recent {
+		s.recent[i] = newRecent(s.cfg.DedupWindow)
+	}
+	clocks := readClocks()
+	if forward := was.stepped(boot, clocks); forward > 0 && !sess.replicated() {
+		s.log.WarnContext(ctx, "the wall clock was set forward while the logs were closed", "by", forward)
+		if err := s.recall(ctx, sess, forward); err != nil {
+			return err
+		}
+	}
 	if was.Epoch != "" && was.Epoch != now.epoch.Epoch {
 		s.log.Warn("the logs have a new epoch: all clients start afresh", "epoch", now.epoch.Epoch, "cause", or(now.why, now.epoch.Cause))
 	}
 	s.epoch = now.epoch.Epoch
 	s.mark = mark{
-		Kind: s.cfg.kind(), Epoch: s.epoch, BootID: boot, Logs: s.cfg.Logs, Sync: s.cfg.Sync, Doubt: s.doubt != "", Shown: s.shown(),
+		Kind: s.cfg.kind(), Epoch: s.epoch, BootID: boot, Logs: s.cfg.Logs, Sync: s.cfg.Sync, Doubt: s.doubt != "", Clocks: clocks, Shown: s.shown(),
 	}
 	return writeMark(s.cfg.Dir, &s.mark)
 }

@@ -113,13 +113,16 @@ func streamConfig(cfg *Config, p int) jetstream.StreamConfig {
 	return c
 }
 
-const stateStream = "state"
+const (
+	stateStream  = "state"
+	framesPrefix = "frames-"
+)
 
 func streamName(p wire.LogID) string {
 	if p == wire.StateLog {
 		return stateStream
 	}
-	return fmt.Sprintf("frames-%02d", p)
+	return fmt.Sprintf("%s%02d", framesPrefix, p)
 }
 
 func encodeID[S ~string](id S) string { return base64.RawURLEncoding.EncodeToString([]byte(id)) }

@@ -187,6 +187,7 @@ func (c *Channel) Fill(f *wire.Fill) (Filled, error) {
 		if err != nil {
 			return Filled{}, err
 		}
+		fr.Channel = c
 		frames = append(frames, fr)
 	}
 	done := c.fill(f, frames)

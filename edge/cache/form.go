@@ -50,6 +50,15 @@ func PacketIn(form Form, payload []byte) []byte {
 	return websocket.Message(op, body)
 }
 
+// PacketOf is PacketIn for a payload in b behind websocket.MaxHeader bytes of
+// room. It is made in b's own memory where nothing has to be encoded.
+func PacketOf(form Form, b []byte) []byte {
+	if form == FormOf(wire.Msgpack, false) {
+		return websocket.PutHeader(b, websocket.OpBinary)
+	}
+	return PacketIn(form, b[websocket.MaxHeader:])
+}
+
 // encode is a msgpack payload in codec c, and what it travels as.
 func encode(c wire.Codec, payload []byte) (websocket.Op, []byte) {
 	if c == wire.Msgpack {

@@ -1,10 +1,27 @@
 package cache
 
 import (
+	"bytes"
+	"strings"
 	"testing"
 
+	"selvedge/edge/websocket"
 	"selvedge/wire"
 )
+
+// PacketOf is PacketIn in every form.
+func TestPacketOf(t *testing.T) {
+	payload, err := wire.Msgpack.Append(nil, map[string]string{"t": "welcome", "text": strings.Repeat("text ", 200)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for f := range Forms {
+		b := append(make([]byte, websocket.MaxHeader), payload...)
+		if want, got := PacketIn(f, payload), PacketOf(f, b); !bytes.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", f, got, want)
+		}
+	}
+}
 
 func TestForms(t *testing.T) {
 	seen := map[Form]bool{}

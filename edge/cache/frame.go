@@ -13,7 +13,7 @@ import (
 // it, each made once, when first needed, and shared by every socket.
 type Frame struct {
 	wire.Frame
-	// Channel is the frame's channel here; set by Log.Append.
+	// Channel is the frame's channel here; set by Log.Append and Channel.Fill.
 	Channel *Channel
 	// Hole: frames of the channel between those held before and this one may
 	// be missing; readers below it need a fill.

@@ -22,7 +22,8 @@ type Log struct {
 	filled   int64      // bytes that fills have brought, ever
 	young    []*Channel // their floor may lie beyond pos, until the next Append
 
-	bytes atomic.Int64 // of the frames held; written under mu
+	bytes   atomic.Int64  // of the frames held; written under mu
+	trimmed atomic.Uint64 // as the last watermark said; what is up to it may be held all the same
 }
 
 // entry is one frame in the order of dropping.
@@ -79,6 +80,12 @@ func (l *Log) Pos() wire.Seq {
 	defer l.mu.Unlock()
 	return l.pos
 }
+
+// SetTrimmed takes note that everything up to a position is gone at the core.
+func (l *Log) SetTrimmed(floor wire.Seq) { l.trimmed.Store(uint64(floor)) }
+
+// Trimmed is what SetTrimmed was told last.
+func (l *Log) Trimmed() wire.Seq { return wire.Seq(l.trimmed.Load()) }
 
 // Append takes what the link delivered: frames in log order, complete up to
 // upto. It keeps and returns those that somebody here wants and has not had.
@@ -164,6 +171,7 @@ func (l *Log) startLocked(pos wire.Seq) {
 		ch.resetLocked()
 	}
 	l.pos, l.held, l.head, l.young = pos, nil, 0, nil
+	l.trimmed.Store(0)
 }
 
 // Restart is Start for another epoch. Who still holds a channel is on the way

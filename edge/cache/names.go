@@ -4,35 +4,59 @@ import (
 	"iter"
 	"slices"
 
+	"selvedge/edge/keyed"
 	"selvedge/wire"
 )
 
 // names are a log's channels by name. Inboxes stand apart: there are as many as
 // users, and the few rooms among them would lie in memory that is cold whenever
 // a user's are looked up. A storm of newcomers does little else.
-type names struct{ shared, inboxes map[wire.Channel]*Channel }
+type names struct {
+	shared  map[wire.Channel]*Channel
+	inboxes *keyed.Set[wire.Channel, Channel]
+}
 
 func newNames() names {
-	return names{map[wire.Channel]*Channel{}, map[wire.Channel]*Channel{}}
-}
-
-// of is the map that has, or would have, a channel.
-func (n names) of(name wire.Channel) map[wire.Channel]*Channel {
-	if _, inbox := name.Inbox(); inbox {
-		return n.inboxes
+	return names{
+		shared:  map[wire.Channel]*Channel{},
+		inboxes: keyed.New(func(ch *Channel) wire.Channel { return ch.Name }),
 	}
-	return n.shared
 }
 
-func (n names) find(name wire.Channel) *Channel { return n.of(name)[name] }
+func (n names) find(name wire.Channel) *Channel {
+	if _, inbox := name.Inbox(); inbox {
+		return n.inboxes.Get(name)
+	}
+	return n.shared[name]
+}
+
+func (n names) add(ch *Channel) {
+	if _, inbox := ch.Name.Inbox(); inbox {
+		n.inboxes.Add(ch)
+	} else {
+		n.shared[ch.Name] = ch
+	}
+}
+
+// remove takes ch out, if it is in: it may be one of before Restart.
+func (n names) remove(ch *Channel) {
+	if _, inbox := ch.Name.Inbox(); inbox {
+		n.inboxes.Delete(ch)
+	} else if n.shared[ch.Name] == ch {
+		delete(n.shared, ch.Name)
+	}
+}
 
 func (n names) all() iter.Seq[*Channel] {
 	return func(yield func(*Channel) bool) {
-		for _, m := range [...]map[wire.Channel]*Channel{n.shared, n.inboxes} {
-			for _, ch := range m {
-				if !yield(ch) {
-					return
-				}
+		for _, ch := range n.shared {
+			if !yield(ch) {
+				return
+			}
+		}
+		for ch := range n.inboxes.All() {
+			if !yield(ch) {
+				return
 			}
 		}
 	}
@@ -44,10 +68,9 @@ func (c *Cache) Acquire(name wire.Channel) (ch *Channel, first bool) {
 	l := c.logs[wire.LogOf(name, len(c.logs))]
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	of := l.channels.of(name)
-	if ch = of[name]; ch == nil {
+	if ch = l.channels.find(name); ch == nil {
 		ch, first = newChannel(name, l), true
-		of[name] = ch
+		l.channels.add(ch)
 	}
 	ch.refs++
 	return ch, first
@@ -63,7 +86,7 @@ func (c *Cache) AcquireRoom(id wire.RoomID) (ch *Channel, first bool) {
 	defer l.mu.Unlock()
 	if ch = l.channels.shared[wire.Channel(name)]; ch == nil {
 		ch, first = newChannel(wire.Channel(name), l), true
-		l.channels.shared[ch.Name] = ch
+		l.channels.add(ch)
 	}
 	ch.refs++
 	return ch, first
@@ -78,9 +101,7 @@ func (c *Cache) Release(ch *Channel) (last bool) {
 	if ch.refs--; ch.refs > 0 {
 		return false
 	}
-	if of := l.channels.of(ch.Name); of[ch.Name] == ch { // else it is one of before Restart
-		delete(of, ch.Name)
-	}
+	l.channels.remove(ch)
 	ch.resetLocked()
 	l.young = slices.DeleteFunc(l.young, func(c *Channel) bool { return c == ch })
 	l.compactLocked()

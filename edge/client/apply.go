@@ -58,7 +58,11 @@ func (s *session) apply(payload []byte) error {
 	case wire.TWelcome:
 		return take(s, payload, s.welcome)
 	case wire.TJoined:
-		return take(s, payload, func(m *wire.Joined) error { s.cursor.Joined(m); return tell(on.Joined, m) })
+		return take(s, payload, func(m *wire.Joined) error {
+			s.cursor.Joined(m)
+			s.put(roomKey(m.Room.ID), m.Room.V, m.Room.Data)
+			return tell(on.Joined, m)
+		})
 	case wire.TLeft:
 		return take(s, payload, func(m *wire.Left) error { s.cursor.Left(m); return tell(on.Left, m) })
 	case wire.TLive:
@@ -79,6 +83,10 @@ func (s *session) apply(payload []byte) error {
 		})
 	case wire.TSignal:
 		return take(s, payload, func(m *wire.Signal) error { return tell(on.Signal, m) })
+	case wire.TObject:
+		return take(s, payload, func(m *wire.ObjectMoved) error { s.put(m.Key, m.V, m.Data); return nil })
+	case wire.TActivity:
+		return take(s, payload, func(m *wire.Activity) error { return tell(on.Activity, m) })
 	case wire.TReply:
 		s.requests.settle(in.ID, payload, nil)
 	case wire.TError:
@@ -134,8 +142,17 @@ func (s *session) welcome(w *wire.Welcome) error {
 	}
 	s.silence <- silence          // has room: there is one welcome
 	s.requests.resume(s.welcomed) // before events ask for more
+	if !resumed {
+		s.objects.clear()
+	}
+	s.watchAll(s.objects.agreed())
+	tellObjects := s.learnWelcome(w)
 	s.tell(State{Kind: Connected, URL: s.edge.URL, Edge: w.Edge, Resumed: resumed})
-	return tell(s.cfg.Events.Welcome, w)
+	if err := tell(s.cfg.Events.Welcome, w); err != nil {
+		return err
+	}
+	tellObjects()
+	return nil
 }
 
 // message takes a frame, and delivers it if it is new.

@@ -66,11 +66,6 @@ func (c *Client) Unsubscribe(ctx context.Context, ch wire.Channel) error {
 	return err
 }
 
-// Get reads documents of users and rooms; keys are like "user:1", "room:x".
-func (c *Client) Get(ctx context.Context, keys ...string) (wire.Objects, error) {
-	return ask[wire.Objects](ctx, c, &wire.ClientMessage{T: wire.TGet, Objects: keys}, nil)
-}
-
 // Members lists who is in a room, in the order of ids.
 func (c *Client) Members(ctx context.Context, room wire.RoomID, page Page) (wire.Members, error) {
 	m := &wire.ClientMessage{T: wire.TMembers, Room: room, Limit: page.Limit}
@@ -86,7 +81,7 @@ func (c *Client) Rooms(ctx context.Context, page Page) (wire.Rooms, error) {
 	if err := page.set(m); err != nil {
 		return wire.Rooms{}, err
 	}
-	return ask[wire.Rooms](ctx, c, m, nil)
+	return ask(ctx, c, m, func(r *wire.Rooms) { c.learnRooms(r.Rooms) })
 }
 
 // History reads frames of a channel, oldest first.

@@ -27,6 +27,7 @@ type Client struct {
 	log      *slog.Logger
 	edges    *directory
 	requests *requests
+	objects  *store
 	stats    counters
 
 	// owned by Run's goroutine
@@ -67,6 +68,7 @@ func New(cfg Config) (*Client, error) {
 		log:      cfg.Log,
 		edges:    newDirectory(cfg.Edges, &http.Client{Transport: transport}),
 		requests: newRequests(),
+		objects:  newStore(cfg.Objects),
 		topics:   make(map[wire.Channel]bool),
 	}
 	if cfg.JSON {
@@ -75,6 +77,7 @@ func New(cfg Config) (*Client, error) {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
+	c.cursor.Focus(cfg.Focus, nil)
 	for _, ch := range cfg.Topics {
 		c.topics[ch] = true
 	}
@@ -165,6 +168,10 @@ func (c *Client) hello() ([]byte, error) {
 	m := wire.ClientMessage{T: wire.THello, Token: c.token, Client: c.cfg.Name}
 	for ch := range c.topics {
 		m.Topics = append(m.Topics, ch)
+	}
+	var err error
+	if m.Focus, err = roomList(c.cursor.Focused()); err != nil {
+		return nil, err
 	}
 	if c.cursor.Started() {
 		resume := c.cursor.Snapshot()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"selvedge/internal/config"
@@ -27,7 +28,8 @@ type ListenCommand struct {
 	Edge     []string      `help:"Base URL of an edge, best first. Repeatable. Others are learned from it." default:"http://127.0.0.1:7410" placeholder:"URL" sep:"none"`
 	Nearest  bool          `help:"Start at the quickest of the first three edges."`
 	Codec    string        `help:"What to speak." enum:"msgpack,json" default:"msgpack"`
-	All      bool          `help:"Print all messages, not just frames: welcome, joined, left, live, gap, cursor, and so on."`
+	All      bool          `help:"Print all messages, not just frames: welcome, joined, left, live, gap, cursor, object, activity, and so on."`
+	Focus    []string      `help:"Room whose frames come; of the user's other rooms it is told (with --all) that there are some. Repeatable. None = all rooms." placeholder:"ROOM" sep:"none"`
 	Count    int           `help:"End after so many frames; 0 = never." placeholder:"N"`
 	For      time.Duration `help:"End after this time; 0 = never." placeholder:"TIME"`
 }
@@ -37,6 +39,7 @@ func (*ListenCommand) Help() string {
 	return "Examples:\n\n" +
 		"  $ selvedge listen --dev --user u1\n" +
 		"  $ selvedge listen --dev --user u1 --edge http://127.0.0.1:7420 room:general\n" +
+		"  $ selvedge listen --dev --user u1 --focus general --all\n" +
 		"  $ selvedge listen --token \"$TOKEN\" --edge https://edge.example.com --nearest topic:news\n\n" +
 		"Each frame is one line of JSON on stdout, once and in the order of its channel, also over lost\n" +
 		"connections. What happens to the connection is told on stderr. Ends with status 0 when interrupted."
@@ -56,11 +59,17 @@ func (c *ListenCommand) Run(ctx context.Context, stdio *config.IO) error {
 		defer stop()
 	}
 	l := &listener{command: c, io: stdio, stop: cancel}
+	var focus []wire.RoomID // nil = all
+	for _, id := range c.Focus {
+		focus = append(focus, wire.RoomID(strings.TrimPrefix(id, wire.RoomPrefix)))
+	}
 	client, err := New(Config{
 		Edges:   c.Edge,
 		Nearest: c.Nearest,
 		Token:   c.token,
 		Topics:  topics,
+		Focus:   focus,
+		Objects: -1, // what is printed is not kept
 		JSON:    c.Codec == "json",
 		Name:    "selvedge-listen/" + config.ReadBuild().Version,
 		Events:  l.events(),

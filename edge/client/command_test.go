@@ -108,13 +108,17 @@ func TestListenAll(t *testing.T) {
 	var b buffers
 	ctx, cancel := context.WithCancel(t.Context())
 	status := make(chan int, 1)
-	go func() { status <- execute(ctx, &b, "--token=x", "--edge="+url, "--all") }()
+	go func() { status <- execute(ctx, &b, "--token=x", "--edge="+url, "--all", "--focus=a", "--focus=room:b") }()
 	c := accept(t, e)
-	c.welcome(t, 10)
+	if hello := c.welcome(t, 10); hello.Focus.String() != `["a","b"]` {
+		t.Errorf("hello has the focus %s", hello.Focus)
+	}
 	c.send(t, &wire.Joined{T: wire.TJoined, Ch: chA, From: 10, V: 2})
 	c.send(t, &wire.Live{T: wire.TLive, Ch: chA, Seq: 10})
 	c.message(t, chA, 11, 10)
 	c.send(t, map[string]any{"t": "from-the-future"})
+	c.send(t, &wire.ObjectMoved{T: wire.TObject, Key: "user:u2", V: 1, Data: text("")})
+	c.send(t, &wire.Activity{T: wire.TActivity, Ch: "room:c", Seq: 12})
 	c.send(t, &wire.Signal{T: wire.TSignal, Ch: chA, Data: text("")})
 	// The answer to a ping says that all before it was applied.
 	if err := wsPing(c); err != nil {
@@ -138,7 +142,7 @@ func TestListenAll(t *testing.T) {
 		}
 		kinds = append(kinds, m.T)
 	}
-	if diff := cmp.Diff([]string{"welcome", "joined", "live", "message", "from-the-future", "signal"}, kinds); diff != "" {
+	if diff := cmp.Diff([]string{"welcome", "joined", "live", "message", "from-the-future", "object", "activity", "signal"}, kinds); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
 	}
 }

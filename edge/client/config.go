@@ -30,6 +30,11 @@ type Config struct {
 	Token func(ctx context.Context) (string, error)
 	// Topics are subscribed from the start.
 	Topics []wire.Channel
+	// Focus are the rooms that have it from the start, as Client.Focus has them.
+	Focus []wire.RoomID
+	// Objects is how many documents of users and rooms are kept, beside those that
+	// are watched. 0 = 10,000, below 0 = none.
+	Objects int
 	// JSON speaks JSON instead of msgpack.
 	JSON bool
 	// Compress asks the edge to compress what it sends, and does so with what is
@@ -56,12 +61,19 @@ type Config struct {
 type Events struct {
 	Welcome func(*wire.Welcome)
 	// Message is called exactly once per frame.
-	Message   func(*Message)
-	Joined    func(*wire.Joined)
-	Left      func(*wire.Left)
-	Live      func(*wire.Live)
-	Gap       func(*wire.Gap)
-	Signal    func(*wire.Signal)
+	Message func(*Message)
+	Joined  func(*wire.Joined)
+	Left    func(*wire.Left)
+	Live    func(*wire.Live)
+	Gap     func(*wire.Gap)
+	Signal  func(*wire.Signal)
+	// Activity tells that a room out of focus has frames.
+	Activity func(*wire.Activity)
+	// Object is called for each newer version of a document, whatever brought it:
+	// those of welcome right after Welcome, those that a message refers to before
+	// Message, or right after it where the edge had to ask for them. Data that is not set: there is no such document any more, or none
+	// that the user may see. Client.Object has it already.
+	Object    func(*wire.ObjectMoved)
 	Moved     func(*wire.CursorMoved)
 	State     func(State)
 	Violation func(Violation)
@@ -156,6 +168,9 @@ func (c *Config) check() error {
 		if err := checkTopic(ch); err != nil {
 			return err
 		}
+	}
+	if _, err := roomList(c.Focus); err != nil {
+		return fmt.Errorf("focus: %w", err)
 	}
 	return nil
 }

@@ -29,6 +29,9 @@ type Cursor struct {
 	// from where the room stood then, and an edge that learned of it late has
 	// delivered frames beyond that: they must not come twice.
 	last map[wire.Channel]wire.Seq
+	// shown are the rooms that have the focus; nil = there is none, and frames
+	// come of all.
+	shown map[wire.RoomID]struct{}
 }
 
 // position is where a channel stands that does not stand where its log stands.
@@ -67,7 +70,7 @@ func (c *Cursor) Welcome(w *wire.Welcome) error {
 			return fmt.Errorf("%w: it resumes epoch %q, the session is of epoch %q", errDefect, w.Cursor.Epoch, c.epoch)
 		}
 		for ch, own := range c.own {
-			own.late = true
+			own.late = !c.hides(ch)
 			c.own[ch] = own
 		}
 		return nil
@@ -85,12 +88,13 @@ func (c *Cursor) Welcome(w *wire.Welcome) error {
 		at:    make(map[wire.LogID]wire.Seq, len(positions)),
 		own:   make(map[wire.Channel]position),
 		last:  make(map[wire.Channel]wire.Seq),
+		shown: c.shown, // hello said so
 	}
 	for p, seq := range positions {
 		c.at[wire.LogID(p)] = seq
 	}
 	for ch, seq := range w.Cursor.Behind {
-		c.own[ch] = position{p: c.logOf(ch), seq: seq, late: true}
+		c.begin(ch, c.logOf(ch), seq)
 	}
 	return nil
 }
@@ -132,10 +136,18 @@ func (c *Cursor) Message(m *Message) Verdict {
 
 // Joined takes a room: every frame after From comes, wherever its log stands.
 // Its position is its own from this moment, so that a cut before the first back
-// frame loses nothing and a cursor message can't cover it.
+// frame loses nothing and a cursor message can't cover it. Out of focus neither
+// frames nor live come: it waits for none.
 func (c *Cursor) Joined(m *wire.Joined) {
 	c.v = max(c.v, m.V)
-	c.own[m.Ch] = position{p: m.P, seq: max(m.From, c.last[m.Ch], c.own[m.Ch].seq), late: true}
+	c.begin(m.Ch, m.P, m.From)
+}
+
+// begin has a channel's frames after from come as a late channel, if it is shown.
+func (c *Cursor) begin(ch wire.Channel, p wire.LogID, from wire.Seq) {
+	seq := max(from, c.last[ch], c.own[ch].seq)
+	c.own[ch] = position{p: p, seq: seq, late: !c.hides(ch)}
+	c.settle(ch)
 }
 
 // Left takes a room that delivers no more.

@@ -69,6 +69,7 @@ type modelSession struct {
 	pos     [modelLogs]wire.Seq
 	members map[wire.Channel]membership
 	late    map[wire.Channel]wire.Seq // filled up to
+	focus   modelFocus
 	skip    map[wire.Channel]wire.Seq // not late, but the client is further than its log
 	out     []any
 }
@@ -77,8 +78,9 @@ func (s *modelSession) send(m any) { s.out = append(s.out, m) }
 
 // open answers a hello. Whether a channel of the cursor's that is ahead of its
 // log is filled or skipped is the server's choice.
-func (w *world) open(c *wire.Cursor, seen wire.Seq, fill bool) *modelSession {
+func (w *world) open(c *wire.Cursor, seen wire.Seq, fill bool, show []wire.RoomID) *modelSession {
 	s := &modelSession{w: w, members: map[wire.Channel]membership{}, late: map[wire.Channel]wire.Seq{}, skip: map[wire.Channel]wire.Seq{}}
+	s.focus = modelFocus{show: show, left: map[wire.Channel]wire.Seq{}}
 	if c == nil {
 		for ; s.v < seen; s.v++ {
 			s.see(w.state[s.v])
@@ -86,6 +88,7 @@ func (w *world) open(c *wire.Cursor, seen wire.Seq, fill bool) *modelSession {
 		for p := range s.pos {
 			s.pos[p] = w.end(wire.LogID(p))
 		}
+		s.focus.base = s.pos
 		s.send(&wire.Welcome{Cursor: wire.Cursor{Epoch: "e", At: wire.AtOf(s.pos[:]), V: s.v}})
 		return s
 	}
@@ -97,11 +100,14 @@ func (w *world) open(c *wire.Cursor, seen wire.Seq, fill bool) *modelSession {
 		panic(err)
 	}
 	copy(s.pos[:], positions)
+	s.focus.base = s.pos
 	s.send(&wire.Welcome{Resumed: true, Cursor: *c})
 	for ch, m := range s.members {
 		p := wire.LogOf(ch, modelLogs)
 		if own, ok := c.Behind[ch]; ok && m.v <= c.V {
-			if own > s.pos[p] && !fill {
+			if !s.focus.shows(ch) {
+				s.focus.left[ch] = own
+			} else if own > s.pos[p] && !fill {
 				s.skip[ch] = own
 			} else {
 				s.late[ch] = own
@@ -127,7 +133,11 @@ func (s *modelSession) see(c change) {
 
 func (s *modelSession) join(ch wire.Channel) {
 	m := s.members[ch]
-	s.late[ch] = m.from
+	if s.focus.shows(ch) {
+		s.late[ch] = m.from
+	} else {
+		s.focus.left[ch] = m.from
+	}
 	s.send(&wire.Joined{Ch: ch, P: wire.LogOf(ch, modelLogs), From: m.from, V: m.v})
 }
 
@@ -144,6 +154,7 @@ func (s *modelSession) learn() {
 	} else {
 		delete(s.late, c.ch)
 		delete(s.skip, c.ch)
+		delete(s.focus.left, c.ch)
 		s.send(&wire.Left{Ch: c.ch, V: s.v})
 	}
 }
@@ -157,7 +168,10 @@ func (s *modelSession) forward(p wire.LogID) {
 	f := s.w.logs[p][s.pos[p]-1]
 	_, in := s.members[f.ch]
 	_, late := s.late[f.ch]
-	if in && !late && s.pos[p] > s.skip[f.ch] {
+	switch {
+	case in && !s.focus.shows(f.ch):
+		s.send(&wire.Activity{Ch: f.ch, P: p, Seq: s.pos[p]})
+	case in && !late && s.pos[p] > s.skip[f.ch]:
 		s.send(&Message{Ch: f.ch, P: p, Seq: s.pos[p], Prev: f.prev})
 	}
 }
@@ -196,7 +210,8 @@ func (s *modelSession) watermark() {
 // reader is the client's side.
 type reader struct {
 	Cursor
-	got map[wire.Channel][]wire.Seq
+	got    map[wire.Channel][]wire.Seq
+	waived map[wire.Channel]wire.Seq // up to here, what didn't come was withheld, and a cut came after that
 }
 
 func (r *reader) apply(t *rapid.T, m any) {
@@ -212,6 +227,12 @@ func (r *reader) apply(t *rapid.T, m any) {
 		r.Live(m)
 	case *wire.CursorMoved:
 		err = r.Moved(m)
+	case *modelFocused:
+		r.Focus(m.rooms, m.late)
+	case *wire.Activity:
+		if !r.hides(m.Ch) {
+			t.Fatalf("%s has the focus: %+v", m.Ch, m)
+		}
 	case *Message:
 		switch r.Message(m) {
 		case Duplicate:
@@ -238,8 +259,9 @@ func TestExactlyOnceInOrder(t *testing.T) {
 			w.publish(ch)
 			w.toggle(ch)
 		}
-		r := &reader{got: map[wire.Channel][]wire.Seq{}}
-		s := w.open(nil, wire.Seq(len(w.state)), false)
+		r := &reader{got: map[wire.Channel][]wire.Seq{}, waived: map[wire.Channel]wire.Seq{}}
+		r.Focus(pickFocus.Draw(t, "focus"), nil)
+		s := w.open(nil, wire.Seq(len(w.state)), false, r.Focused())
 		start := s.pos
 		r.apply(t, s.out[0])
 		s.out = nil
@@ -261,13 +283,15 @@ func TestExactlyOnceInOrder(t *testing.T) {
 			"forward2":  func(t *rapid.T) { s.forward(log.Draw(t, "p")) },
 			"fill":      func(t *rapid.T) { s.fill(channel.Draw(t, "ch")) },
 			"watermark": func(*rapid.T) { s.watermark() },
+			"focus":     func(t *rapid.T) { s.refocus(pickFocus.Draw(t, "focus"), rapid.Bool().Draw(t, "spare")) },
 			"deliver":   func(t *rapid.T) { deliver(rapid.IntRange(0, len(s.out)).Draw(t, "n")) },
 			"cut": func(t *rapid.T) {
 				// What was on its way is lost, but for a part.
 				deliver(rapid.IntRange(0, len(s.out)).Draw(t, "n"))
 				c := r.Snapshot()
+				r.waive(channels, &c)
 				seen := rapid.IntRange(int(c.V), len(w.state)).Draw(t, "seen") // the next edge may lag as well
-				s = w.open(&c, wire.Seq(seen), rapid.Bool().Draw(t, "fill"))
+				s = w.open(&c, wire.Seq(seen), rapid.Bool().Draw(t, "fill"), r.Focused())
 			},
 		})
 		for int(s.v) < len(w.state) {
@@ -278,17 +302,27 @@ func TestExactlyOnceInOrder(t *testing.T) {
 				s.forward(p)
 			}
 		}
-		for _, ch := range channels {
-			for range w.logs {
+		finish := func() {
+			for _, ch := range channels {
 				for _, late := s.late[ch]; late; _, late = s.late[ch] {
 					s.fill(ch)
 				}
 			}
+			s.watermark()
+			deliver(len(s.out))
 		}
-		deliver(len(s.out))
+		finish()
+		c := r.Snapshot()
+		for ch := range w.members {
+			if _, waits := c.Behind[ch]; waits && r.hides(ch) {
+				t.Fatalf("the cursor waits for what will not come: %+v", c)
+			}
+		}
+		s.refocus(nil, true) // what was withheld comes
+		finish()
 		for ch, m := range w.members {
 			p := wire.LogOf(ch, modelLogs)
-			for seq := max(m.from, start[p]) + 1; seq <= w.end(p); seq++ {
+			for seq := max(m.from, start[p], r.waived[ch]) + 1; seq <= w.end(p); seq++ {
 				if w.logs[p][seq-1].ch == ch && !slices.Contains(r.got[ch], seq) {
 					t.Fatalf("%s: %d is lost; got %v, cursor %+v", ch, seq, r.got[ch], r.Snapshot())
 				}

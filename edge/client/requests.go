@@ -32,6 +32,9 @@ type request struct {
 	sent    time.Time // first written; zero = never. Guarded by requests.mu
 	// settle is called by Run's goroutine before the asker gets the answer; may be nil.
 	settle func(answer []byte) error
+	// then is what the client itself asks for: nobody waits, and it ends with its
+	// connection. Called by Run's goroutine; nil = somebody's request.
+	then   func(answer []byte, err error)
 	done   chan result // gets one result; never closed
 	orphan bool        // nobody waits for done: whoever ends it frees its slot. Guarded by requests.mu
 }
@@ -134,6 +137,11 @@ func (r *requests) add(req *request, codec wire.Codec, m *wire.ClientMessage) er
 	return nil
 }
 
+// post asks what belongs to this connection.
+func (r *requests) post(codec wire.Codec, m *wire.ClientMessage, then func(answer []byte, err error)) error {
+	return r.add(&request{then: then, done: make(chan result, 1)}, codec, m)
+}
+
 // note sends what has no answer, now or never.
 func (r *requests) note(payload []byte) error {
 	r.mu.Lock()
@@ -210,6 +218,7 @@ func (r *requests) pause() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.live = false
+	maps.DeleteFunc(r.pending, func(_ uint64, req *request) bool { return req.then != nil })
 	r.queue, r.notes, r.pong = nil, nil, nil
 }
 
@@ -222,7 +231,11 @@ func (r *requests) settle(id uint64, answer []byte, err error) {
 	if req == nil {
 		return
 	}
-	if err == nil && req.settle != nil {
+	switch {
+	case req.then != nil:
+		req.then(answer, err)
+		return
+	case err == nil && req.settle != nil:
 		err = req.settle(answer)
 	}
 	r.mu.Lock()

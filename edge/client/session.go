@@ -33,12 +33,14 @@ type session struct {
 	// from Run's goroutine to the writer; never closed
 	silence chan time.Duration // how long the edge may be silent, once
 	leave   chan time.Duration // when to leave; the last one counts
+	again   chan struct{}      // what is watched is to be asked for once more
 }
 
 // run talks to the edge until one of them ends it.
 func (s *session) run(ctx context.Context, hello []byte) end {
 	s.silence = make(chan time.Duration, 1)
 	s.leave = make(chan time.Duration, 1)
+	s.again = make(chan struct{}, 1)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	// Whoever ends it, the other has a moment to read what the edge has to say,
@@ -92,7 +94,7 @@ func (s *session) write(ctx context.Context, hello []byte, running *sync.WaitGro
 	defer w.timer.Stop()
 	refresh := time.NewTicker(refreshEvery)
 	defer refresh.Stop()
-	var leaving <-chan time.Time
+	var leaving, watching <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -110,6 +112,10 @@ func (s *session) write(ctx context.Context, hello []byte, running *sync.WaitGro
 			leaving = time.After(after)
 		case <-leaving:
 			return errLeaving
+		case <-s.again:
+			watching = time.After(watchAgain)
+		case <-watching:
+			s.watchAll(s.objects.agreed())
 		case <-w.timer.C:
 			if err := w.look(ctx); err != nil {
 				return err

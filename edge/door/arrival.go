@@ -18,7 +18,7 @@ type Engine interface {
 
 // Arrival is a client that has shaken hands. It is valid during Config.Take.
 type Arrival struct {
-	// Request is what the client asked with.
+	// Request is what the client asked with; it may be used again afterwards.
 	Request *http.Request
 
 	agreed websocket.Agreement

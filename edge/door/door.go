@@ -222,11 +222,11 @@ func (d *Door) notTaken(client netip.AddrPort, why error) {
 	}
 }
 
-// seldom lets one in a minute through: what strangers can cause must not fill
-// the log.
-type seldom struct{ last atomic.Int64 }
+// seldom lets one in a minute through, by the monotonic clock: what strangers can
+// cause must not fill the log, nor be hidden when the wall clock is set back.
+type seldom struct{ last atomic.Pointer[time.Time] }
 
 func (s *seldom) now() bool {
-	now, last := time.Now().UnixNano(), s.last.Load()
-	return (last == 0 || now-last >= int64(time.Minute)) && s.last.CompareAndSwap(last, now)
+	now, last := time.Now(), s.last.Load()
+	return (last == nil || now.Sub(*last) >= time.Minute) && s.last.CompareAndSwap(last, &now)
 }

@@ -40,11 +40,12 @@ func headEnd(b []byte, from int) int {
 	}
 }
 
-// parser reads requests. It keeps nothing of them.
+// parser reads requests.
 type parser struct {
-	from bytes.Reader
-	in   *bufio.Reader
-	buf  []byte // of handshakes with a goroutine: what they read into
+	usual usual
+	from  bytes.Reader
+	in    *bufio.Reader
+	buf   []byte // of handshakes with a goroutine: what they read into
 }
 
 func newParser() *parser { return &parser{in: bufio.NewReader(nil)} }
@@ -57,8 +58,12 @@ func (p *parser) space() []byte {
 	return p.buf
 }
 
-// read parses a whole head.
-func (p *parser) read(head []byte) (*http.Request, bool) {
+// read parses a whole head, of a request for path most likely. The request is
+// valid until the next call.
+func (p *parser) read(head []byte, path string) (*http.Request, bool) {
+	if r := p.usual.read(head, path); r != nil {
+		return r, true
+	}
 	p.from.Reset(head)
 	p.in.Reset(&p.from)
 	r, err := http.ReadRequest(p.in)
@@ -80,7 +85,7 @@ func (d *Door) study(p *parser, b []byte, searched int) (v verdict, r *http.Requ
 	case end < 0 || end > maxHead || !d.mayBeSocket(b) || !d.cfg.Open():
 		return page, nil, a, 0
 	}
-	r, ok := p.read(b[:end])
+	r, ok := p.read(b[:end], d.cfg.Path)
 	if !ok || !d.isSocket(r) {
 		return page, nil, a, 0
 	}

@@ -63,24 +63,54 @@ func (s *shard) taken() {
 
 // One frame to 1,000 sockets, both codecs.
 func BenchmarkPublish(b *testing.B) {
-	const sockets = 1000
+	b.Run("plain", func(b *testing.B) { benchmarkPublish(b, 1000, 1, "", nil) })
+	// Each frame refers to users whose objects all sessions have.
+	b.Run("author", func(b *testing.B) { benchmarkPublish(b, 1000, 1, "u1", nil) })
+	b.Run("author and 3 refs", func(b *testing.B) { benchmarkPublish(b, 1000, 1, "u1", []string{"u2", "u3", "u4"}) })
+	// More sockets than a processor's nearest cache has room for.
+	b.Run("10k/plain", func(b *testing.B) { benchmarkPublish(b, 10_000, 1, "", nil) })
+	b.Run("10k/author", func(b *testing.B) { benchmarkPublish(b, 10_000, 1, "u1", nil) })
+}
+
+// Frames of a room that 999 of 1,000 sockets have out of focus.
+func BenchmarkPublishOutOfFocus(b *testing.B) { benchmarkPublish(b, 1000, 1000, "", nil) }
+
+// benchmarkPublish publishes frames of one room to sockets; shown is of how many
+// one has it in focus.
+func benchmarkPublish(b *testing.B, sockets, shown int, author string, refs []string) {
 	s, ch, c := crowd(b, sockets)
-	post := wire.AppendBody(nil, &wire.Post{Ch: ch.Name, TS: 1, Data: append([]byte{0xda, 1, 0}, make([]byte, 256)...)})
+	getting := 0
+	for k := range s.wheel.sockets() {
+		if getting++; shown > 1 && getting > sockets/shown {
+			k.more().focus = newFocus(nil, make([]wire.Seq, rigLogs))
+		}
+	}
+	var objects []Object
+	for i := range 1 + len(refs) {
+		objects = append(objects, &doc{id: uint32(i), packets: Packets{{0x82, 0}, {0x81, 0}}})
+	}
+	s.e.cfg.Objects = func(dst []Object, _ *cache.Frame) []Object { return append(dst, objects...) }
+	post := wire.AppendBody(nil, &wire.Post{Ch: ch.Name, TS: 1, From: author, Refs: refs, Data: append([]byte{0xda, 1, 0}, make([]byte, 256)...)})
 	seq := wire.Seq(0)
-	b.ReportAllocs()
-	for b.Loop() {
+	publish := func() {
 		seq++
 		f, err := cache.ParseFrame(wire.AppendFrame(nil, 0, seq, seq-1, post))
 		if err != nil {
 			b.Fatal(err)
 		}
 		s.publish(&Batch{P: 0, Frames: c.Log(0).Append([]*cache.Frame{f}, seq), Upto: seq})
-		if len(s.dirty) != sockets {
+	}
+	publish()
+	s.taken()
+	b.ReportAllocs()
+	for b.Loop() {
+		publish()
+		if len(s.dirty) != max(sockets/shown, 1) {
 			b.Fatalf("%d sockets got it", len(s.dirty))
 		}
 		s.taken()
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/sockets, "ns/delivery")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(sockets), "ns/delivery")
 }
 
 // 10,000 members leave one room.
@@ -91,7 +121,7 @@ func BenchmarkLeave(b *testing.B) {
 		b.StopTimer()
 		s, ch, _ := crowd(b, members)
 		users := make([]*user, 0, members)
-		for _, u := range s.users {
+		for u := range s.users.All() {
 			users = append(users, u)
 		}
 		b.StartTimer()

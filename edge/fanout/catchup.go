@@ -55,7 +55,8 @@ func (s *shard) catchUp(k *Socket) {
 			k.extra.full = true // flush comes back to it
 			return
 		}
-		more := s.catchUpLate(k)
+		more := k.extra.focus != nil && s.catchUpFocus(k)
+		more = s.catchUpLate(k) || more
 		more = s.catchUpLogs(k) || more
 		k.settle()
 		if k.is(dirty) {
@@ -83,6 +84,11 @@ func (s *shard) catchUpLate(k *Socket) (more bool) {
 		switch a {
 		case cache.Missing:
 			s.lack(k, l.ch, l.at)
+			if x.focus != nil && isRoom(l.ch) { // others can take its turn
+				x.focus.left[l.ch] = l.at
+				x.late = slices.Delete(x.late, i, i+1)
+				continue
+			}
 			i++
 			continue
 		case cache.Gone:
@@ -94,7 +100,7 @@ func (s *shard) catchUpLate(k *Socket) (more bool) {
 		case cache.Complete, cache.Partial:
 		}
 		for _, f := range frames {
-			s.push(k, f.PacketIn(k.form, true))
+			s.give(k, f, true)
 		}
 		l.at = at
 		s.e.cfg.Events.Delivered(len(frames))
@@ -185,7 +191,7 @@ func (s *shard) catchUpLog(k *Socket, l *lag) progress {
 	delete(s.ahead[l.p], k)
 	frames, upto, missing := s.frames[:0], pos, false
 	each := func(ch *cache.Channel) {
-		if k.extra.lateOf(ch) != nil {
+		if k.extra.lateOf(ch) != nil || k.skips(ch) {
 			return
 		}
 		from := max(l.at, k.extra.behind[ch])
@@ -234,7 +240,7 @@ func (s *shard) catchUpLog(k *Socket, l *lag) progress {
 			upto = l.at
 			break
 		}
-		s.push(k, f.PacketIn(k.form, false))
+		s.give(k, f, false)
 		l.at = f.Seq
 		sent++
 	}
@@ -290,6 +296,9 @@ func (s *shard) gapped(p wire.LogID, floor wire.Seq) {
 		if k.extra.lagOf(p) == nil {
 			x := k.more()
 			x.lags = append(x.lags, lag{p, at})
+		}
+		if k.extra.focus != nil {
+			s.lookAround(k, p)
 		}
 		s.queueCatchUp(k)
 	}

@@ -16,8 +16,8 @@ func (r *rig) empty() {
 	r.t.Helper()
 	synctest.Wait()
 	r.inside(func(s *shard) {
-		if s.wheel.len()+len(s.users)+len(s.index) != 0 {
-			r.t.Errorf("%d sockets, %d users, %d channels are kept", s.wheel.len(), len(s.users), len(s.index))
+		if s.wheel.len()+s.users.Len()+len(s.index) != 0 {
+			r.t.Errorf("%d sockets, %d users, %d channels are kept", s.wheel.len(), s.users.Len(), len(s.index))
 		}
 		for _, m := range []map[wire.LogID]map[*Socket]struct{}{s.waiting, s.ahead} {
 			for p := range m {

@@ -34,8 +34,9 @@ func (s *shard) publishFrame(p wire.LogID, f *cache.Frame) (delivered int) {
 	s.pos[p] = f.Seq
 	ch := f.Channel
 	var packets [cache.Forms][]byte
+	var objects []Object
 	s.each(ch, func(k *Socket) {
-		if !k.takes(ch, f.Seq) {
+		if k.extra != nil && !s.takes(k, ch, f.Seq) {
 			return
 		}
 		if f.Hole || k.pending() > s.e.cfg.Budget {
@@ -45,16 +46,39 @@ func (s *shard) publishFrame(p wire.LogID, f *cache.Frame) (delivered int) {
 		if packets[k.form] == nil {
 			packets[k.form] = f.PacketIn(k.form, false)
 		}
+		if delivered == 0 {
+			objects = s.objectsOf(f)
+		}
+		if len(objects) > 0 {
+			s.show(k, objects)
+		}
 		s.push(k, packets[k.form])
 		delivered++
 	})
 	return delivered
 }
 
+// takes reports whether k gets a live frame at seq of ch: it is live on its log,
+// the channel isn't late, and its own position, if it has one, is not past it
+// (rule 3). Of a room out of its focus it is told instead. k has an extra.
+func (s *shard) takes(k *Socket, ch *cache.Channel, seq wire.Seq) bool {
+	x := k.extra
+	if x.focus != nil && k.skips(ch) {
+		if !x.focus.shows(ch) {
+			s.activity(k, ch, seq)
+		}
+		return false
+	}
+	if x.lagOf(ch.P) != nil || x.lateOf(ch) != nil {
+		return false
+	}
+	return seq > x.behind[ch]
+}
+
 // each calls give with each session that gets the frames of ch, once.
 func (s *shard) each(ch *cache.Channel, give func(*Socket)) {
 	if owner, ok := ch.Name.Inbox(); ok {
-		if u := s.users[owner]; u != nil && u.rooms.Has(ch) {
+		if u := s.users.Get(owner); u != nil && u.rooms.Has(ch) {
 			u.each(give)
 		}
 		return
@@ -63,7 +87,7 @@ func (s *shard) each(ch *cache.Channel, give func(*Socket)) {
 	if a == nil {
 		return
 	}
-	for _, n := range a.members {
+	for n := range a.members.all() {
 		s.slots[n].each(give)
 	}
 	for _, k := range a.sockets {

@@ -23,6 +23,29 @@
 // when its log was already further, it has a position of its own until it has
 // caught up; its frames are marked back, and no other channel waits for it.
 //
+// # Focus
+//
+// A session with a focus gets the frames of some of its rooms (rule 15). Its logs
+// pass over those of the others: no cursor waits for them, and catching up does
+// not read them. That they have frames it is told by activity: at once, then at
+// most once per interval, with the latest. Activity is state, not a stream: a
+// slow socket is told when it has room again, and who resumes is told of all that
+// came since. What no interval holds takes no memory.
+//
+// For each room out of focus the session keeps where it was left: for most by a
+// position per log, taken when the focus began. A room that gains the focus is a
+// late channel from there, a few of them at a time; while it waits for its turn,
+// or for a fill, it is passed over like the others. When all rooms are shown
+// again, those without frames since need nothing.
+//
+// # Objects
+//
+// What a frame refers to, its author and whom it mentions, goes right before it
+// to the sessions that have not seen it; what this edge has yet to load goes when
+// it has come (rule 14). No frame waits. What a session has seen is a ring of the
+// last ids, exact, and made with the first of them. Objects are found once for a
+// frame and all sessions of a shard.
+//
 // # Coalescing
 //
 // A shard handles all the mail at hand before it writes: what a socket has

@@ -75,6 +75,13 @@ type Config struct {
 	// Ping is the time between pings; a peer that is silent for two of them is
 	// dead. 0 = 25 s.
 	Ping time.Duration
+	// ActivityEvery is how often a session is told of the activity of a room that
+	// is out of its focus, at most; 0 = 1 s.
+	ActivityEvery time.Duration
+	// Objects appends to dst what this edge has of the documents that f refers to,
+	// and takes care of loading the others: Engine.Object follows. It is called on
+	// the shards' goroutines and must not block. nil = none.
+	Objects func(dst []Object, f *cache.Frame) []Object
 	// HelloTimeout bounds the time from connection to session; 0 = 10 s.
 	HelloTimeout time.Duration
 	Events       Events
@@ -86,6 +93,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Ping == 0 {
 		c.Ping = 25 * time.Second
+	}
+	if c.ActivityEvery == 0 {
+		c.ActivityEvery = time.Second
 	}
 	if c.HelloTimeout == 0 {
 		c.HelloTimeout = 10 * time.Second

@@ -107,6 +107,7 @@ func (s *shard) Tick(now time.Time) {
 		w.next = (w.next + 1) % len(w.buckets)
 		w.due = w.due.Add(w.every)
 	}
+	s.tellDue(now)
 	s.askToGo(now)
 	s.flushDirty()
 }
@@ -147,7 +148,7 @@ func (s *shard) heartbeat(k *Socket, now time.Time) {
 // cursor tells a session that it has everything of its own up to here, for
 // those logs where that is so (rule 5). All live sockets share one message.
 func (s *shard) cursor(k *Socket) []byte {
-	if k.extra == nil {
+	if x := k.extra; x == nil || len(x.lags)+len(x.late) == 0 && (x.focus == nil || x.focus.settled()) {
 		c := k.Codec()
 		if s.cursors[c] == nil {
 			s.cursors[c] = s.cursorPacket(c, nil)
@@ -165,6 +166,11 @@ func (s *shard) cursorPacket(c wire.Codec, x *extra) []byte {
 		}
 		for _, l := range x.late {
 			delete(at, l.ch.P.String())
+		}
+		if x.focus != nil {
+			for ch := range x.focus.owed() {
+				delete(at, ch.P.String())
+			}
 		}
 	}
 	b, err := wire.Msgpack.Append(nil, wire.CursorMoved{T: wire.TCursor, At: at, V: s.seen})

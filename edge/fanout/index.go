@@ -19,8 +19,8 @@ type user struct {
 	named  uint32 // audiences that name slot
 }
 
-// slot is a user's number in its shard: half a pointer's memory, times the
-// rooms of every user.
+// slot is a user's number in its shard. Its place in the rooms' lists is the
+// largest part of a user's memory but for the list of its rooms: see members.
 type slot uint32
 
 // sockets are the user's sessions, the newest first. The loop's body may end the
@@ -86,7 +86,7 @@ func (u *user) detach(k *Socket) {
 // audience is who gets a channel's frames in this shard. An inbox needs none:
 // its user is.
 type audience struct {
-	members []slot    // its members, and some users that are gone
+	members members   // and some users that are gone
 	gone    int       // how many of them
 	sockets []*Socket // its subscribers
 }
@@ -101,18 +101,18 @@ func (s *shard) audience(ch *cache.Channel) *audience {
 }
 
 func (s *shard) dropAudience(ch *cache.Channel, a *audience) {
-	if len(a.members)+len(a.sockets) == 0 {
+	if a.members.n+len(a.sockets) == 0 {
 		delete(s.index, ch)
 	}
 }
 
 // addUser is the user of id, with these rooms if it is new here.
 func (s *shard) addUser(id wire.UserID, list Rooms) *user {
-	if u := s.users[id]; u != nil {
+	if u := s.users.Get(id); u != nil {
 		return u
 	}
 	u := &user{id: id, rooms: slices.Clip(list)} // others have the list, too
-	s.users[id] = u
+	s.users.Add(u)
 	if n := len(s.freeSlots); n > 0 {
 		u.slot, s.freeSlots = s.freeSlots[n-1], s.freeSlots[:n-1]
 		s.slots[u.slot] = u
@@ -131,13 +131,7 @@ func (s *shard) enter(ch *cache.Channel, u *user) {
 	if _, inbox := ch.Name.Inbox(); inbox {
 		return
 	}
-	a := s.audience(ch)
-	if len(a.members) == cap(a.members) {
-		// An eighth of spare room, rather than append's double: there is one such
-		// list for each room.
-		a.members = append(make([]slot, 0, len(a.members)+len(a.members)/8+4), a.members...)
-	}
-	a.members = append(a.members, u.slot)
+	s.audience(ch).members.add(u.slot)
 	u.named++
 }
 
@@ -146,12 +140,12 @@ func (s *shard) enter(ch *cache.Channel, u *user) {
 // much as the rooms are large, and when an edge loses its sockets, it loses
 // them all. Until no audience names it, the slot is not given to anybody else.
 func (s *shard) dropUser(u *user) {
-	delete(s.users, u.id)
+	s.users.Delete(u)
 	list := u.rooms
 	u.rooms = nil
 	for _, ch := range list {
 		if a := s.index[ch]; a != nil {
-			if a.gone++; a.gone*4 > len(a.members)+4 || a.gone == len(a.members) {
+			if a.gone++; a.gone*4 > a.members.n+4 || a.gone == a.members.n {
 				s.sweep(ch, a)
 			}
 		}
@@ -161,7 +155,7 @@ func (s *shard) dropUser(u *user) {
 
 // sweep takes the users that are gone out of an audience.
 func (s *shard) sweep(ch *cache.Channel, a *audience) {
-	a.members = slices.DeleteFunc(a.members, func(n slot) bool {
+	a.members.delete(func(n slot) bool {
 		u := s.slots[n]
 		if u.first != nil {
 			return false
@@ -195,11 +189,10 @@ func (s *shard) removeMember(ch *cache.Channel, u *user) {
 	if a == nil {
 		return
 	}
-	n := len(a.members)
-	if a.members = remove(a.members, u.slot); len(a.members) < n {
+	if a.members.remove(u.slot) {
 		u.named--
 	}
-	if a.gone > 0 && a.gone == len(a.members) {
+	if a.gone > 0 && a.gone == a.members.n {
 		s.sweep(ch, a)
 		return
 	}

@@ -32,7 +32,7 @@ func TestIndexAgainstAPlainOne(t *testing.T) {
 			id := wire.UserID(fmt.Sprint("u", rnd.IntN(30)))
 			ch := chans[rnd.IntN(len(chans))]
 			in := plain[ch][id]
-			switch u := s.users[id]; {
+			switch u := s.users.Get(id); {
 			case u == nil || rnd.IntN(8) == 0: // a socket comes
 				k := &Socket{shard: s, state: running}
 				var rooms []*cache.Channel
@@ -59,7 +59,7 @@ func TestIndexAgainstAPlainOne(t *testing.T) {
 				s.addMember(ch, u)
 				set(plain, ch, id, true)
 			}
-			most = max(most, len(s.users))
+			most = max(most, s.users.Len())
 			for _, ch := range chans {
 				got := map[*Socket]int{}
 				s.each(ch, func(k *Socket) { got[k]++ })
@@ -81,8 +81,8 @@ func TestIndexAgainstAPlainOne(t *testing.T) {
 				s.endSession(k)
 			}
 		}
-		if len(s.index) != 0 || len(s.users) != 0 || len(s.freeSlots) != len(s.slots) {
-			t.Errorf("seed %d: %d audiences, %d users, %d of %d slots are kept when all are gone", seed, len(s.index), len(s.users), len(s.slots)-len(s.freeSlots), len(s.slots))
+		if len(s.index) != 0 || s.users.Len() != 0 || len(s.freeSlots) != len(s.slots) {
+			t.Errorf("seed %d: %d audiences, %d users, %d of %d slots are kept when all are gone", seed, len(s.index), s.users.Len(), len(s.slots)-len(s.freeSlots), len(s.slots))
 		}
 		if len(s.slots) > 3*most {
 			t.Errorf("seed %d: %d slots for at most %d users", seed, len(s.slots), most)

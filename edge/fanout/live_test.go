@@ -41,7 +41,7 @@ func TestRepeatedBatchIsNotHandedOn(t *testing.T) {
 		f := &cache.Frame{Frame: r.logs[0].frames[0], Channel: a}
 		r.e.Publish(&Batch{P: 0, Frames: []*cache.Frame{f}, Upto: 1})
 		ann.expect()
-		if at := ann.sock.Positions()[0]; at != 2 {
+		if at := ann.sock.Position(0); at != 2 {
 			t.Errorf("the shard went back to %d", at)
 		}
 	})

@@ -24,7 +24,10 @@ type world struct {
 	readers []*reader
 	rooms   []wire.Channel
 	topics  []wire.Channel
+	people  []string
 	trims   bool
+	// brought is what was known of documents when each frame came: docs.clock.
+	brought [rigLogs]map[wire.Seq]int
 }
 
 type membership struct {
@@ -50,6 +53,7 @@ type reader struct {
 	// of the truth after it.
 	seen map[wire.Channel]wire.Seq
 	last map[wire.Channel]wire.Seq
+	view view
 }
 
 func (w *world) acquire(name wire.Channel, since wire.Seq) *cache.Channel {
@@ -113,7 +117,7 @@ func (rd *reader) come() {
 	codec := wire.Codec(w.rnd.IntN(int(wire.Codecs)))
 	c := w.connect(codec)
 	rd.c, rd.isDeaf = c, false
-	st := &Start{User: rd.user, At: c.sock.Positions()}
+	st := &Start{User: rd.user, At: c.sock.AppendPositions(nil)}
 	cur := wire.Cursor{Epoch: "e", At: wire.AtOf(st.At), V: w.v}
 	resumed := rd.cursor.Started()
 	if resumed {
@@ -136,6 +140,7 @@ func (rd *reader) come() {
 			delete(rd.seen, name) // left while away
 		}
 	}
+	rd.resumeView(&cur)
 	for name := range rd.held {
 		since := st.At[wire.LogOf(name, rigLogs)]
 		if b, ok := cur.Behind[name]; ok {
@@ -158,6 +163,7 @@ func (rd *reader) come() {
 		w.t.Fatal(err)
 	}
 	st.Welcome = packets[codec]
+	rd.beginView(st)
 	c.mu.Lock()
 	c.onMsg = rd.take
 	c.mu.Unlock()
@@ -207,6 +213,9 @@ func (rd *reader) take(m message) {
 		w.t.Errorf("%s: %s: %s", rd.user, m, fmt.Sprintf(format, args...))
 	}
 	seen, takes := rd.seen[m.Ch]
+	if !rd.look(m, fail) {
+		return
+	}
 	switch m.T {
 	case wire.TWelcome:
 		if err := rd.cursor.Welcome(&wire.Welcome{T: m.T, Cursor: *m.Cur, Resumed: rd.cursor.Started()}); err != nil {
@@ -242,6 +251,7 @@ func (rd *reader) take(m message) {
 	case wire.TLeft:
 		rd.cursor.Left(&wire.Left{Ch: m.Ch, V: m.V})
 		delete(rd.seen, m.Ch)
+	case wire.TActivity, wire.TObject: // looked at
 	case wire.TReply:
 		ch := w.topics[m.ID]
 		if seen, takes := rd.seen[ch]; takes && m.Data == nil && len(w.logs[m.P].between(ch, seen, m.Seq)) > 0 {
@@ -258,7 +268,7 @@ func (rd *reader) take(m message) {
 	case wire.TCursor:
 		for name, seen := range rd.seen {
 			p := wire.LogOf(name, rigLogs)
-			if upto, ok := m.At[p.String()]; ok && len(w.logs[p].between(name, seen, upto)) > 0 {
+			if upto, ok := m.At[p.String()]; ok && rd.view.shows(name) && len(w.logs[p].between(name, seen, upto)) > 0 {
 				fail("%s stands at %d", name, seen)
 			}
 		}
@@ -286,6 +296,7 @@ func (rd *reader) subscribe() {
 		synctest.Wait()
 		// What was on its way has come: the client takes its leave.
 		w.mu.Lock()
+		rd.view.lose(name)
 		rd.cursor.Unsubscribed(name)
 		delete(rd.seen, name)
 		delete(rd.last, name)
@@ -295,7 +306,7 @@ func (rd *reader) subscribe() {
 	}
 	p := wire.LogOf(name, rigLogs)
 	var since *wire.Seq
-	from := rd.c.sock.Positions()[p]
+	from := rd.c.sock.Position(p)
 	if at := w.logs[p].sent; at > 0 && w.rnd.IntN(2) == 0 {
 		from = wire.Seq(w.rnd.Int64N(int64(at)))
 		since = &from
@@ -357,13 +368,16 @@ func (w *world) step() {
 	case n < 30:
 		name := any[w.rnd.IntN(len(any))]
 		for range 1 + w.rnd.IntN(6) {
-			w.write(name, w.rnd.IntN(400))
+			author, refs := w.pickPeople()
+			w.writeFrom(name, w.rnd.IntN(400), author, refs...)
 		}
 	case n < 55:
 		p := wire.LogID(w.rnd.IntN(rigLogs))
 		l := &w.logs[p]
-		w.bring(p, l.sent+wire.Seq(w.rnd.Int64N(int64(l.end-l.sent)+1)))
-	case n < 63:
+		w.comes(p, l.sent+wire.Seq(w.rnd.Int64N(int64(l.end-l.sent)+1)))
+	case n < 59:
+		w.learn(w.people[w.rnd.IntN(len(w.people))])
+	case n < 64:
 		w.member(rd.user, w.rooms[w.rnd.IntN(len(w.rooms))])
 	case n < 70:
 		w.marker()
@@ -375,8 +389,12 @@ func (w *world) step() {
 		rd.come()
 	case n < 84:
 		rd.cut()
-	case n < 90:
+	case n < 87:
 		rd.subscribe()
+	case n < 94:
+		rd.refocus()
+	case n < 96:
+		rd.get()
 	default:
 		rd.listen(rd.isDeaf)
 	}
@@ -388,7 +406,7 @@ func (w *world) step() {
 // settle lets everything come, and checks that it did.
 func (w *world) settle() {
 	for p := range w.logs {
-		w.bring(wire.LogID(p), w.logs[p].end)
+		w.comes(wire.LogID(p), w.logs[p].end)
 	}
 	for range 2 { // some may be on their way out
 		for _, rd := range w.readers {
@@ -400,11 +418,18 @@ func (w *world) settle() {
 		for len(w.pending) > 0 {
 			w.marker()
 		}
+		for _, user := range w.people {
+			w.learn(user)
+		}
 		pass(5 * time.Second)
 	}
 	for _, rd := range w.readers {
+		rd.settleView()
 		for name, seen := range rd.seen {
 			l := &w.logs[wire.LogOf(name, rigLogs)]
+			if !rd.view.shows(name) {
+				continue
+			}
 			if n := len(l.between(name, seen, l.end)); n > 0 {
 				w.t.Errorf("%s never got %d frames of %s after %d", rd.user, n, name, seen)
 			}
@@ -419,14 +444,16 @@ func (w *world) settle() {
 
 // Whatever happens in whatever order, each session gets, per channel, each frame
 // once, in order, from where it began: over cuts, slowness, evictions and late
-// interests; what it does not get it is told of.
+// interests; what it does not get it is told of. Of rooms out of its focus it gets
+// no frames but knows of them, and has them all when they gain it. What frames
+// refer to it has before them, if the edge has it, and once.
 func TestModel(t *testing.T) {
 	seeds := uint64(45)
 	if testing.Short() {
 		seeds = 10
 	}
 	for seed := range seeds {
-		cfg := rigConfig{sendBuffer: 512, cacheBytes: []int64{160 << 10, 240 << 10, 1 << 20}[seed%3]}
+		cfg := rigConfig{objects: true, sendBuffer: 512, cacheBytes: []int64{160 << 10, 240 << 10, 1 << 20}[seed%3]}
 		cfg.Budget = []int{600, 2 << 10, 16 << 10}[seed/3%3]
 		cfg.Ping = time.Second
 		synctest.Test(t, func(t *testing.T) {
@@ -436,19 +463,28 @@ func TestModel(t *testing.T) {
 			defer w.stop()
 			for p := range wire.LogID(rigLogs) {
 				w.rooms = append(w.rooms, room(p, 0), room(p, 1))
-				w.topics = append(w.topics, room(p, 2), room(p, 3))
+				w.topics = append(w.topics, topic(p, 0), topic(p, 1))
+				w.brought[p] = map[wire.Seq]int{}
 			}
-			for _, user := range []wire.UserID{"ann", "ann", "bob"} {
+			for i := range maxSeen + 8 {
+				w.people = append(w.people, fmt.Sprint("u", i))
+			}
+			for i, user := range []wire.UserID{"ann", "ann", "bob"} {
 				if w.users[user] == nil {
 					w.users[user] = map[wire.Channel]*membership{}
 				}
 				w.readers = append(w.readers, &reader{
 					w: w, user: user, held: map[wire.Channel]*cache.Channel{},
 					seen: map[wire.Channel]wire.Seq{}, last: map[wire.Channel]wire.Seq{},
+					view: view{careful: i > 0},
 				})
 			}
 			for range 300 {
 				w.step()
+			}
+			w.settle()
+			for _, rd := range w.readers { // all that was out of focus comes
+				rd.c.sock.Focus(nil, true, rd.focusReply(nil, true))
 			}
 			w.settle()
 			if t.Failed() {

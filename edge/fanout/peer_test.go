@@ -55,7 +55,12 @@ type message struct {
 	Cur     *wire.Cursor              `json:"cursor"`
 	AfterMS int                       `json:"after_ms"`
 	Edges   []wire.EdgeRef            `json:"edges"`
-	Own     map[wire.Channel]wire.Seq `json:"-"`
+	Refs    []string                  `json:"refs"`
+	Key     string                    `json:"key"`
+	Doc     uint32                    `json:"doc"`  // an object's id
+	Late    map[wire.Channel]wire.Seq `json:"late"` // of a focus's reply, as the next two
+	Show    []wire.Channel            `json:"show"`
+	All     bool                      `json:"all"`
 }
 
 func (m message) from() wire.Seq {
@@ -80,7 +85,14 @@ func (m message) String() string {
 	case wire.TGap:
 		return fmt.Sprint("gap ", m.Ch, " ", m.From, "-", m.To)
 	case wire.TReply:
+		if m.Late != nil {
+			return fmt.Sprint("reply ", m.ID, " ", m.Late)
+		}
 		return fmt.Sprint("reply ", m.ID, " ", m.Seq)
+	case wire.TActivity:
+		return fmt.Sprint("activity ", m.Ch, " ", m.Seq)
+	case wire.TObject:
+		return fmt.Sprint("object ", m.Key, " ", m.V)
 	case wire.TCursor:
 		return fmt.Sprint("cursor ", m.At, " v", m.V)
 	}

@@ -36,6 +36,7 @@ type rig struct {
 	withheld int
 	closes   []wire.CloseCode
 	fills    sync.WaitGroup
+	docs     docs // guarded by mu
 }
 
 // trueLog is a frame log as the core has it.
@@ -51,6 +52,7 @@ type rigConfig struct {
 	cacheBytes int64
 	sendBuffer int
 	loops      []transport.Loop
+	objects    bool // frames' objects are asked of rig.docs
 }
 
 func newRig(t testing.TB, cfg rigConfig) *rig {
@@ -62,7 +64,11 @@ func newRig(t testing.TB, cfg rigConfig) *rig {
 		cfg.loops = []transport.Loop{transport.NewPortable(transport.Config{SendBuffer: cfg.sendBuffer})}
 	}
 	r := &rig{t: t, cache: cache.New(rigLogs, cfg.cacheBytes), asking: map[*cache.Channel]wire.Seq{}}
+	r.docs = docs{known: map[string][]*doc{}, wanted: map[string][]*cache.Channel{}}
 	cfg.Loops, cfg.Logs, cfg.Sessions, cfg.Fill = cfg.loops, rigLogs, r, r.fill
+	if cfg.objects {
+		cfg.Objects = r.objects
+	}
 	cfg.Events.Withheld = func(string) {
 		r.mu.Lock()
 		r.withheld++
@@ -98,9 +104,14 @@ func bubble(t *testing.T, cfg rigConfig, fn func(r *rig)) {
 }
 
 // room is the nth room whose log is p.
-func room(p wire.LogID, n int) wire.Channel {
+func room(p wire.LogID, n int) wire.Channel { return nth(wire.RoomPrefix, p, n) }
+
+// topic is the nth topic whose log is p.
+func topic(p wire.LogID, n int) wire.Channel { return nth(wire.TopicPrefix, p, n) }
+
+func nth(prefix string, p wire.LogID, n int) wire.Channel {
 	for i := 0; ; i++ {
-		if ch := wire.RoomChannel(wire.RoomID(fmt.Sprintf("r%d", i))); wire.LogOf(ch, rigLogs) == p {
+		if ch := wire.Channel(fmt.Sprintf("%sr%d", prefix, i)); wire.LogOf(ch, rigLogs) == p {
 			if n == 0 {
 				return ch
 			}
@@ -149,7 +160,10 @@ func (l *trueLog) lost(after, upto wire.Seq) (keys []wire.Key) {
 }
 
 // write appends a frame to the truth; the link has yet to bring it.
-func (r *rig) write(name wire.Channel, size int) wire.Seq {
+func (r *rig) write(name wire.Channel, size int) wire.Seq { return r.writeFrom(name, size, "") }
+
+// writeFrom is write for a frame that refers to users.
+func (r *rig) writeFrom(name wire.Channel, size int, author string, refs ...string) wire.Seq {
 	p := wire.LogOf(name, rigLogs)
 	l := &r.logs[p]
 	var prev wire.Seq
@@ -161,7 +175,7 @@ func (r *rig) write(name wire.Channel, size int) wire.Seq {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	f, err := wire.ParseFrame(wire.AppendFrame(nil, p, l.end, prev, wire.AppendBody(nil, &wire.Post{Ch: name, TS: 1, Data: data})))
+	f, err := wire.ParseFrame(wire.AppendFrame(nil, p, l.end, prev, wire.AppendBody(nil, &wire.Post{Ch: name, TS: 1, From: author, Refs: refs, Data: data})))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -323,7 +337,7 @@ func (r *rig) start(codec wire.Codec, st *Start) *peer {
 
 func (r *rig) begin(c *peer, st *Start) {
 	if st.At == nil {
-		st.At = c.sock.Positions()
+		st.At = c.sock.AppendPositions(nil)
 	}
 	if st.Welcome == nil {
 		p, err := Encode(wire.Welcome{T: wire.TWelcome})

@@ -10,15 +10,46 @@ import (
 // start begins a session on k: the welcome, then it lags on every log from
 // where it stands, but for those where there is nothing to catch up.
 func (s *shard) start(k *Socket, st *Start) {
-	if k.state != greeting || k.conn == nil {
-		return
+	if k.state == greeting && k.conn != nil {
+		s.begin(k, st)
 	}
+	if st.Done != nil {
+		s.begun = append(s.begun, begun{k, st})
+	}
+}
+
+// begun is a start that is to be given back when its socket has nothing pending.
+type begun struct {
+	k  *Socket
+	st *Start
+}
+
+// giveBack gives the starts of this turn back, whose welcomes have been written.
+// Others are left to the collector.
+func (s *shard) giveBack() {
+	for i, b := range s.begun {
+		if b.k.out == nil {
+			b.st.Done()
+		}
+		s.begun[i] = begun{}
+	}
+	if s.begun = s.begun[:0]; cap(s.begun) > 1024 { // a storm's list is not kept
+		s.begun = nil
+	}
+}
+
+// begin is start for a socket that is there. It keeps nothing of st but what is
+// pending.
+func (s *shard) begin(k *Socket, st *Start) {
 	k.state = running
 	k.expires = unixSeconds(st.Expires)
 	s.addUser(st.User, st.Rooms).attach(k)
 	s.push(k, st.Welcome)
 	for _, ch := range st.Topics {
 		s.addTopic(k, ch)
+	}
+	if st.Focused {
+		k.more().focus = newFocus(st.Focus, slices.Clone(st.At))
 	}
 	for p := range s.pos {
 		if p := wire.LogID(p); st.At[p] != s.pos[p] || !s.covered(k, p) {
@@ -29,13 +60,16 @@ func (s *shard) start(k *Socket, st *Start) {
 	// A channel with a position of its own is late until that is the log's: the
 	// client knows that it is done by `live`.
 	for ch, at := range st.Behind {
-		x := k.more()
-		x.late = append(x.late, late{ch, at})
+		k.more().beLate(ch, at)
 	}
 	for ch, from := range st.From {
-		if x := k.more(); x.lateOf(ch) != nil {
-			x.lateOf(ch).at = max(x.lateOf(ch).at, from)
-		} else {
+		x := k.more()
+		switch l := x.lateOf(ch); {
+		case l != nil:
+			l.at = max(l.at, from)
+		case k.skips(ch):
+			x.focus.left[ch] = max(x.focus.left[ch], from)
+		default:
 			s.setBehind(k, ch, from)
 		}
 	}
@@ -44,7 +78,12 @@ func (s *shard) start(k *Socket, st *Start) {
 		if at, ok := st.Behind[j.Ch]; !ok || at < j.From {
 			x := k.more()
 			x.late = slices.DeleteFunc(x.late, func(l late) bool { return l.ch == j.Ch })
-			x.late = append(x.late, late{j.Ch, j.From})
+			x.beLate(j.Ch, j.From)
+		}
+	}
+	if st.Focused {
+		for p := range s.pos {
+			s.lookAround(k, wire.LogID(p))
 		}
 	}
 	s.catchUp(k)
@@ -74,20 +113,20 @@ func (s *shard) covered(k *Socket, p wire.LogID) bool {
 
 // join is Engine.Join in this shard.
 func (s *shard) join(id wire.UserID, ch *cache.Channel, from wire.Seq, joined Packets) {
-	u := s.users[id]
+	u := s.users.Get(id)
 	if u == nil || u.rooms.Has(ch) {
 		return
 	}
 	s.addMember(ch, u)
 	for k := range u.sockets() { // one that is too slow leaves
 		s.reply(k, joined[k.Codec()])
-		s.begin(k, ch, from)
+		s.beginAt(k, ch, from)
 	}
 }
 
 // leave is Engine.Leave in this shard.
 func (s *shard) leave(id wire.UserID, ch *cache.Channel, left Packets) {
-	u := s.users[id]
+	u := s.users.Get(id)
 	if u == nil || !u.rooms.Has(ch) {
 		return
 	}
@@ -98,14 +137,20 @@ func (s *shard) leave(id wire.UserID, ch *cache.Channel, left Packets) {
 	}
 }
 
-// begin makes ch late on k from a position.
-func (s *shard) begin(k *Socket, ch *cache.Channel, from wire.Seq) {
+// beginAt makes ch late on k from a position.
+func (s *shard) beginAt(k *Socket, ch *cache.Channel, from wire.Seq) {
 	if k.state != running {
 		return
 	}
 	x := k.more()
 	delete(x.behind, ch)
-	x.late = append(x.late, late{ch, from})
+	if x.focus != nil {
+		x.focus.renew(ch)
+	}
+	x.beLate(ch, from)
+	if k.hides(ch) {
+		s.look(k, ch)
+	}
 	s.catchUp(k)
 }
 
@@ -114,6 +159,9 @@ func (s *shard) end(k *Socket, ch *cache.Channel) {
 	if x := k.extra; x != nil {
 		x.late = slices.DeleteFunc(x.late, func(l late) bool { return l.ch == ch })
 		delete(x.behind, ch)
+		if x.focus != nil {
+			x.focus.forget(ch)
+		}
 		if x.lagOf(ch.P) != nil {
 			s.queueCatchUp(k) // ch may have been all that its log waited for
 		}
@@ -146,7 +194,7 @@ func (s *shard) subscribe(k *Socket, ch *cache.Channel, since *wire.Seq, reply f
 	}
 	s.reply(k, reply(from))
 	s.end(k, ch)
-	s.begin(k, ch, from)
+	s.beginAt(k, ch, from)
 }
 
 func (s *shard) unsubscribe(k *Socket, ch *cache.Channel) {
@@ -159,10 +207,11 @@ func (s *shard) unsubscribe(k *Socket, ch *cache.Channel) {
 	s.end(k, ch)
 }
 
-// signal hands on what isn't kept: a socket with much pending goes without.
+// signal hands on what isn't kept: a socket with much pending goes without, and
+// so does one that has the focus elsewhere.
 func (s *shard) signal(ch *cache.Channel, from wire.UserID, sig Packets) {
 	s.each(ch, func(k *Socket) {
-		if k.state == running && k.pending() <= s.e.cfg.Budget && (k.user == nil || k.user.id != from) {
+		if k.state == running && k.pending() <= s.e.cfg.Budget && (k.user == nil || k.user.id != from) && !k.hides(ch) {
 			s.push(k, sig[k.Codec()])
 		}
 	})

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"selvedge/edge/cache"
+	"selvedge/edge/keyed"
 	"selvedge/edge/transport"
 	"selvedge/edge/websocket"
 	"selvedge/wire"
@@ -36,19 +38,23 @@ type shard struct {
 	// Owned by the loop's goroutine.
 	pos       []wire.Seq // by log: every frame up to it was handed on
 	seen      wire.Seq   // memberships up to it were told to the sessions
-	users     map[wire.UserID]*user
+	users     *keyed.Set[wire.UserID, user]
 	slots     []*user // by slot; nil if nobody has it
 	index     map[*cache.Channel]*audience
 	waiting   map[wire.LogID]map[*Socket]struct{} // lag for want of a fill or an interest
 	ahead     map[wire.LogID]map[*Socket]struct{} // know more than this shard does
 	dirty     []*Socket                           // have something to write
 	again     []*Socket                           // have more to catch up on, next turn
+	begun     []begun                             // in this turn
 	spare     []mail                              // the other half of the mailbox
 	outboxes  []*outbox                           // for reuse
 	writes    int                                 // system calls not reported yet
 	parser    websocket.Parser                    // of whoever has none of its own
 	freeSlots []slot
 	frames    []*cache.Frame // scratch of catching up
+	objects   []Object       // scratch of objectsOf
+	dues      []due          // oldest first
+	active    lastActivity
 	wheel     wheel
 	hellos    []greeted // oldest first: who has yet to say hello
 	cursors   [wire.Codecs][]byte
@@ -60,7 +66,7 @@ func newShard(e *Engine, loop transport.Loop, at []wire.Seq) *shard {
 	s := &shard{
 		e: e, loop: loop,
 		published: make([]atomic.Uint64, e.cfg.Logs), pos: make([]wire.Seq, e.cfg.Logs),
-		users: map[wire.UserID]*user{}, index: map[*cache.Channel]*audience{},
+		users: keyed.New(func(u *user) wire.UserID { return u.id }), index: map[*cache.Channel]*audience{},
 		waiting: map[wire.LogID]map[*Socket]struct{}{}, ahead: map[wire.LogID]map[*Socket]struct{}{},
 		wheel: newWheel(e.cfg.Ping),
 	}
@@ -86,12 +92,12 @@ func (s *shard) moveTo(p wire.LogID, pos wire.Seq) {
 	clear(s.cursors[:])
 }
 
-func (s *shard) positions() []wire.Seq {
-	out := make([]wire.Seq, len(s.published))
+func (s *shard) appendPositions(dst []wire.Seq) []wire.Seq {
+	dst = slices.Grow(dst, len(s.published))
 	for p := range s.published {
-		out[p] = wire.Seq(s.published[p].Load())
+		dst = append(dst, wire.Seq(s.published[p].Load()))
 	}
-	return out
+	return dst
 }
 
 // maxMail bounds the frames that wait for a shard, in bytes, but for one batch.
@@ -153,6 +159,7 @@ func (s *shard) Woken() {
 	}
 	s.continueCatchUp()
 	s.flushDirty()
+	s.giveBack()
 }
 
 // Data parses what a client sent.
@@ -270,7 +277,7 @@ func (s *shard) endSession(k *Socket) {
 		for _, ch := range x.topics {
 			s.removeSubscriber(ch, k)
 		}
-		x.topics, x.lags, x.late, x.behind = nil, nil, nil, nil
+		x.topics, x.lags, x.late, x.behind, x.focus, x.seen = nil, nil, nil, nil, nil, nil
 	}
 	if u := k.user; u != nil {
 		if u.detach(k); u.first == nil {

@@ -88,8 +88,10 @@ type extra struct {
 	// behind are channels whose position is their own: everything up to it was
 	// sent, whatever the log's position says.
 	behind map[*cache.Channel]wire.Seq
-	again  bool // is in shard.again
-	full   bool // stopped for want of room, and goes on when there is some
+	focus  *focus // nil = all rooms
+	seen   *seen  // nil until the first object
+	again  bool   // is in shard.again
+	full   bool   // stopped for want of room, and goes on when there is some
 }
 
 // lag: the socket isn't live on log p; everything up to at was sent.
@@ -108,9 +110,15 @@ type late struct {
 // Codec is the socket's codec.
 func (k *Socket) Codec() wire.Codec { return k.form.Codec() }
 
-// Positions are the positions of the socket's shard by log: where a session
-// that starts now begins.
-func (k *Socket) Positions() []wire.Seq { return k.shard.positions() }
+// Form is how the socket takes its messages.
+func (k *Socket) Form() cache.Form { return k.form }
+
+// Position is the position of the socket's shard in log p.
+func (k *Socket) Position(p wire.LogID) wire.Seq { return wire.Seq(k.shard.published[p].Load()) }
+
+// AppendPositions appends the positions of the socket's shard by log: where a
+// session that starts now begins.
+func (k *Socket) AppendPositions(dst []wire.Seq) []wire.Seq { return k.shard.appendPositions(dst) }
 
 // Send sends one message that was encoded by cache.Packet for the socket's
 // codec. Messages of one caller stay in order.
@@ -142,7 +150,8 @@ func (k *Socket) Busy(on bool) {
 	}})
 }
 
-// Start is the beginning of a session.
+// Start is the beginning of a session. It belongs to the shard from Socket.Start
+// on.
 type Start struct {
 	User    wire.UserID
 	Rooms   Rooms // the user's, in full; shared
@@ -156,9 +165,17 @@ type Start struct {
 	From map[*cache.Channel]wire.Seq
 	// Joined are rooms that were joined after the session last looked.
 	Joined []Joined
+	// Focus are the rooms that the session gets frames of, if it is Focused; else
+	// it gets those of all. See Socket.Focus. It is taken over.
+	Focus   []*cache.Channel
+	Focused bool
 	// Expires is when the session ends unless Expire says otherwise, to the next
 	// ping; zero = never.
 	Expires time.Time
+	// Done, if not nil, is called on the shard's goroutine when nothing of the
+	// Start is used any more, so that all its memory can be used again. It isn't if
+	// the client did not take the welcome at once.
+	Done func()
 }
 
 // Joined is a room that a session is told of.
@@ -207,7 +224,8 @@ func (k *Socket) more() *extra {
 
 // settle drops an extra that holds nothing.
 func (k *Socket) settle() {
-	if x := k.extra; x != nil && !x.again && len(x.topics)+len(x.lags)+len(x.late)+len(x.behind) == 0 {
+	x := k.extra
+	if x != nil && !x.again && len(x.topics)+len(x.lags)+len(x.late)+len(x.behind) == 0 && x.focus == nil && x.seen == nil {
 		k.extra = nil
 	}
 }
@@ -249,18 +267,4 @@ func (k *Socket) positionOf(ch *cache.Channel, pos wire.Seq) wire.Seq {
 		pos = l.at
 	}
 	return max(pos, x.behind[ch])
-}
-
-// takes reports whether a live frame at seq of ch is to be sent: the socket is
-// live on its log, the channel isn't late, and its own position, if it has
-// one, is not past it (rule 3).
-func (k *Socket) takes(ch *cache.Channel, seq wire.Seq) bool {
-	x := k.extra
-	if x == nil {
-		return true
-	}
-	if x.lagOf(ch.P) != nil || x.lateOf(ch) != nil {
-		return false
-	}
-	return seq > x.behind[ch]
 }

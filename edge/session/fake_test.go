@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"selvedge/edge/upstream"
 	"selvedge/internal/identity"
 	"selvedge/wire"
+	"selvedge/wire/link"
 )
 
 // logs is the number of frame logs in these tests.
@@ -32,15 +34,18 @@ type core struct {
 	asked   []*wire.Query                     // guarded by mu
 	held    map[string]int                    // guarded by mu: wants less drops, by log and key
 	unlive  bool                              // guarded by mu: interests get no marker
+	unshown bool                              // guarded by mu: hellos describe no rooms
 	sent    uint64                            // guarded by mu
 	signals []*wire.Signal                    // guarded by mu
-	silent  time.Time                         // guarded by mu: the last watermark of all logs; zero = now
+	docs    map[string]wire.Object            // guarded by mu: by key
+	manager *Manager
+	silent  time.Time // guarded by mu: the last watermark of all logs; zero = now
 }
 
 func newCore(c *cache.Cache) *core {
 	return &core{
 		cache: c, epoch: "e1", v: 10, members: map[wire.UserID][]wire.Membership{},
-		hold: map[wire.QueryKind]chan struct{}{}, held: map[string]int{},
+		hold: map[wire.QueryKind]chan struct{}{}, held: map[string]int{}, docs: map[string]wire.Object{},
 	}
 }
 
@@ -131,6 +136,18 @@ func (c *core) Query(ctx context.Context, q *wire.Query) (*wire.Answer, error) {
 	return a, nil
 }
 
+// frames is the number of interests that are held, but for those in documents
+// and rooms' members.
+func (c *core) frames() int {
+	held := c.interests()
+	for _, id := range []string{"u1", "u2", "a", "b", "d"} {
+		for _, k := range []wire.Key{wire.UserKey(wire.UserID(id)), wire.RoomKey(wire.RoomID(id)), wire.MembersKey(wire.RoomID(id))} {
+			delete(held, fmt.Sprint(wire.StateLog, " ", k))
+		}
+	}
+	return len(held)
+}
+
 func encoded(v any) wire.Data {
 	b, err := wire.Msgpack.Append(nil, v)
 	if err != nil {
@@ -152,17 +169,49 @@ func (c *core) answerLocked(q *wire.Query) *wire.Answer {
 		for _, user := range q.Users {
 			h := wire.Hello{User: encoded(wire.UserInfo{ID: user, Data: wire.Data{0x80}}), Memberships: c.members[user]}
 			for _, m := range h.Memberships {
-				h.Rooms = append(h.Rooms, encoded(room(m.Room)))
+				if !c.unshown {
+					h.Rooms = append(h.Rooms, encoded(room(m.Room)))
+				}
 				h.RoomsV = max(h.RoomsV, m.V)
 			}
 			hellos = append(hellos, h)
 		}
 		var err error
-		if a.Hellos, err = wire.AppendHellos(nil, hellos); err != nil {
+		if a.Hellos, err = wire.AppendHellos(q.Space(0)[:0], hellos); err != nil { // in it, as a link does
 			panic(err)
 		}
 	case wire.QRoom:
 		a.Rooms = []wire.RoomInfo{room(q.Room)}
+	case wire.QRooms:
+		for _, m := range c.members[q.User] {
+			a.Rooms = append(a.Rooms, room(m.Room))
+		}
+	case wire.QGet:
+		a.Objects = map[string]wire.Object{}
+		for _, key := range q.Keys {
+			if doc, ok := c.docs[key]; ok {
+				a.Objects[key] = doc
+			} else {
+				a.Missing = append(a.Missing, key)
+			}
+		}
+	case wire.QShares:
+		for _, user := range q.Users {
+			shared := q.Room
+			if q.Room == "" {
+				shared = c.sharedLocked(q.User, user)
+			} else if !slices.Contains(c.inLocked(q.Room), user) {
+				shared = ""
+			}
+			a.Shared = append(a.Shared, shared)
+		}
+	case wire.QMembers, wire.QRoster:
+		a.Members = c.inLocked(q.Room)
+		a.Names, a.MemberCount = make([]wire.Name, len(a.Members)), len(a.Members)
+		for i, id := range a.Members {
+			doc := c.docs["user:"+string(id)]
+			a.Names[i] = wire.Name{V: doc.V, Name: wire.NameOf(doc.Data)}
+		}
 	case wire.QPublish:
 		c.sent++
 		a.P, a.Seq = wire.LogOf(q.Ch, logs), wire.Seq(1000+c.sent)
@@ -173,6 +222,27 @@ func (c *core) answerLocked(q *wire.Query) *wire.Answer {
 	default: // an empty answer
 	}
 	return a
+}
+
+// inLocked are the members of a room, in order.
+func (c *core) inLocked(id wire.RoomID) (users []wire.UserID) {
+	for user, rooms := range c.members {
+		if slices.ContainsFunc(rooms, func(m wire.Membership) bool { return m.Room == id }) {
+			users = append(users, user)
+		}
+	}
+	slices.Sort(users)
+	return users
+}
+
+// sharedLocked is a room that two users are in.
+func (c *core) sharedLocked(a, b wire.UserID) wire.RoomID {
+	for _, m := range c.members[a] {
+		if slices.Contains(c.inLocked(m.Room), b) {
+			return m.Room
+		}
+	}
+	return ""
 }
 
 func room(id wire.RoomID) wire.RoomInfo {
@@ -190,6 +260,10 @@ func (c *core) Want(p wire.LogID, wants ...upstream.Want) {
 		if ch, ok := w.Token.(*cache.Channel); ok && !c.unlive {
 			ch.SetLive(w.Since)
 			c.engine.Covered(p)
+		}
+		if p == wire.StateLog && !c.unlive {
+			m := link.Marker{ID: 7, Seq: c.v}
+			go c.manager.Live([]upstream.Want{w}, m)
 		}
 	}
 }

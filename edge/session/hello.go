@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"selvedge/edge/cache"
@@ -45,16 +44,27 @@ func (s *session) hello(w *work, msg *wire.ClientMessage) (waits bool) {
 			return false
 		}
 	}
+	focus, all, err := wire.RoomList(msg.Focus)
+	if err != nil {
+		s.close(wire.CloseMalformed, "focus: "+err.Error())
+		return false
+	}
 	s.user, s.grants = s.m.attach(wire.UserID(claims.User)), newGrants(claims)
-	s.m.hellos.ask(&greeting{
-		s: s, u: s.user, resume: r, topics: msg.Topics, expires: claims.Expires.Add(leeway), deadline: time.Now().Add(queryTimeout),
-	})
+	g := &greeting{
+		s: s, u: s.user, resume: r, topics: msg.Topics, focus: focus, focused: !all,
+		expires: claims.Expires.Add(leeway), deadline: time.Now().Add(queryTimeout),
+	}
+	if s.welcomeHere(g) {
+		return false
+	}
+	s.m.hellos.ask(g)
 	return true
 }
 
 // welcome begins the session with the core's answer, and lets it go on. done says
 // that it needs the answer no more.
-func (s *session) welcome(g *greeting, a *wire.Answer, h *wire.Hello) (done bool) {
+func (s *session) welcome(g *greeting, a *wire.Answer, h *wire.Hello, at []wire.Seq) (done bool) {
+	known := g.u.isLoaded()
 	r := g.resume
 	result := "fresh"
 	if r != nil {
@@ -64,7 +74,10 @@ func (s *session) welcome(g *greeting, a *wire.Answer, h *wire.Hello) (done bool
 		}
 	}
 	s.m.cfg.Events.Resume(result)
-	o := s.open(g, a, h, r)
+	o := s.open(g, a, h, r, at)
+	if known || h.More {
+		s.m.learnHello(g.u.id(), a, h, at)
+	}
 	if missing, posted := s.post(g.u, o); !posted {
 		// The questions that are left concern few sessions: they don't hold up the
 		// others of the batch.
@@ -103,28 +116,16 @@ func newResume(c *wire.Cursor, logs int) (*resume, error) {
 	return &resume{c, at}, nil
 }
 
-// scratch holds welcomes while they are put together.
-var scratch = sync.Pool{New: func() any { return new([]byte) }}
-
-// maxScratch is the most of it that is kept.
-const maxScratch = 64 << 10
-
-// opening is the start of a session as it is put together.
-type opening struct {
-	st      *fanout.Start
-	resume  *resume // nil = afresh
-	welcome wire.WelcomeParts
-	hello   *wire.Hello
-	read    wire.Seq // state position of the core's answer
-	seen    wire.Seq // memberships up to it are known to the client
-	fetched map[wire.RoomID]wire.RoomInfo
-}
-
 // open puts the start of the session together.
-func (s *session) open(g *greeting, a *wire.Answer, h *wire.Hello, r *resume) *opening {
-	at, seen := s.sock.Positions(), a.V
+func (s *session) open(g *greeting, a *wire.Answer, h *wire.Hello, r *resume, asked []wire.Seq) *opening {
+	o := newOpening()
+	o.positions = s.sock.AppendPositions(o.positions[:0])
+	at, seen := o.positions, a.V
 	if r != nil {
 		at, seen = r.at, r.cursor.V
+		if s.m.Position() < seen {
+			s.extras().least = seen
+		}
 	}
 	// A channel that this session brings to the edge is needed from where the
 	// session stands, which for a resumed one may be long ago.
@@ -135,17 +136,20 @@ func (s *session) open(g *greeting, a *wire.Answer, h *wire.Hello, r *resume) *o
 				pos = min(pos, b)
 			}
 		}
+		if h.More { // so that learnHello knows where its channels end
+			pos = min(pos, asked[ch.P])
+		}
 		return pos
 	}
 	u := g.u
-	u.load(h, a.V, since)
-	o := &opening{
-		st: &fanout.Start{User: u.id(), At: at, Expires: g.expires}, resume: r, hello: h, read: a.V, seen: seen,
-		welcome: wire.WelcomeParts{
-			Session: rand.Text(), User: h.User, Rooms: h.Rooms, More: h.More, RoomsV: h.RoomsV,
-			Epoch: a.Epoch, At: at, V: seen,
-			Edge: s.m.cfg.Edge, Ping: int(s.m.cfg.Ping.Seconds()), Resumed: r != nil,
-		},
+	u.load(h, since)
+	o.resume, o.hello, o.read, o.seen = r, h, a.V, seen
+	o.focus, o.focused = g.focus, g.focused
+	o.st.User, o.st.At, o.st.Expires = u.id(), at, g.expires
+	o.welcome = wire.WelcomeParts{
+		Session: rand.Text(), User: h.User, Rooms: h.Rooms, More: h.More, RoomsV: h.RoomsV,
+		Epoch: a.Epoch, At: at, V: seen,
+		Edge: s.m.cfg.Edge, Ping: int(s.m.cfg.Ping.Seconds()), Resumed: r != nil,
 	}
 	for _, name := range g.topics {
 		o.st.Topics = append(o.st.Topics, s.hold(name, since))
@@ -169,26 +173,17 @@ func (s *session) complete(u *user, o *opening, missing wire.RoomID) {
 	}
 }
 
-// room is what is known of a room already.
-func (o *opening) room(id wire.RoomID) (info wire.RoomInfo, ok bool) {
-	if info, ok = o.fetched[id]; ok {
-		return info, true
-	}
-	for _, b := range o.hello.Rooms {
-		if got, err := wire.RoomInfoID(b); err == nil && got == id {
-			return info, wire.Msgpack.Decode(b, &info) == nil
-		}
-	}
-	return info, false
-}
-
 // post posts o once everything is at hand that it needs to say about rooms
 // that were joined after the session last looked; until then it says what is
 // missing.
 func (s *session) post(u *user, o *opening) (missing wire.RoomID, posted bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	st := o.st
+	return s.postLocked(u, o)
+}
+
+func (s *session) postLocked(u *user, o *opening) (missing wire.RoomID, posted bool) {
+	st := &o.st
 	st.Joined = st.Joined[:0]
 	for _, m := range u.joinedSinceLocked(o.hello.Memberships, o.read, o.seen) {
 		info, ok := o.room(m.Room)
@@ -205,14 +200,18 @@ func (s *session) post(u *user, o *opening) (missing wire.RoomID, posted bool) {
 		return "", true
 	}
 	u.correctLocked(&o.welcome, o.read)
-	text := scratch.Get().(*[]byte)
-	*text = wire.AppendWelcome((*text)[:0], &o.welcome)
-	st.Welcome = cache.PacketIn(cache.FormOf(s.sock.Codec(), false), *text)
-	if cap(*text) <= maxScratch {
-		scratch.Put(text)
+	o.text = wire.AppendWelcome(append(o.text[:0], headerRoom[:]...), &o.welcome)
+	form := cache.FormOf(s.sock.Codec(), false)
+	if o.resume == nil { // when an edge died thousands come back at once, whose edge has better to do
+		form = s.sock.Form()
 	}
+	st.Welcome = cache.PacketOf(form, o.text)
 	st.Rooms = u.rooms.Share()
 	st.From = u.beginningsLocked(o.hello.Memberships, st.At)
+	if o.focused {
+		st.Focused = true
+		st.Focus = u.channelsLocked(o.focus)
+	}
 	if r := o.resume; r != nil && len(r.cursor.Behind) > 0 {
 		st.Behind = map[*cache.Channel]wire.Seq{}
 		for _, ch := range slices.Concat(st.Rooms, st.Topics) {

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -201,5 +202,31 @@ func TestAForgedCursorDoesNotSpoilTheRoom(t *testing.T) {
 		}
 		r.publish(wire.Frame{Ch: "room:a", Seq: 101, Prev: 5})
 		c.one("message")
+	})
+}
+
+// A session that has to ask for more keeps its answer, while those of others are
+// read and parsed.
+func TestAnAnswerInUseIsNotOverwritten(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.core.member("ann", "hers", 150)
+		r.core.set(func() { r.core.unshown = true })
+		open := r.core.gate(wire.QRoom)
+		ann := r.hello("ann", `,"resume":{"epoch":"e1",`+at100+`,"v":10}`)
+		for i := range 2 * runtime.GOMAXPROCS(0) {
+			user := fmt.Sprint("bob", i)
+			r.core.member(wire.UserID(user), wire.RoomID("his"+user), 160)
+			if w := r.hello(user, "").one("welcome"); w.str("user") != `{"data":{},"id":"`+user+`","v":0}` {
+				t.Errorf("%s is welcomed as %s", user, w.str("user"))
+			}
+		}
+		open()
+		got := ann.take()
+		if !slices.Equal(types(got), []string{"welcome", "joined", "live"}) {
+			t.Fatalf("got %v", got)
+		}
+		if got[0].str("user") != `{"data":{},"id":"ann","v":0}` || got[1].str("ch") != "room:hers" {
+			t.Errorf("got %v", got[:2])
+		}
 	})
 }

@@ -18,13 +18,17 @@ import (
 // costs few questions, and none of them a goroutine.
 type hellos struct {
 	kick chan struct{} // capacity 1, never closed: there is something in ready
+	// readers are those that nobody uses, never closed. There is one per CPU: an
+	// answer for a large batch is parsed to 100 KB, which more of them at a time
+	// would need many of.
+	readers chan *wire.HelloReader
 
 	mu     sync.Mutex
 	new    map[*user]*newcomer // guarded by mu
 	ready  []*greeting         // guarded by mu
 	flying int                 // guarded by mu: questions under way
 	last   time.Time           // guarded by mu: when the last one was sent
-	back   rate                // guarded by mu: of sessions that come back
+	back   frequency           // guarded by mu: of sessions that come back
 }
 
 const (
@@ -48,6 +52,8 @@ type greeting struct {
 	u        *user
 	resume   *resume // nil = afresh
 	topics   []wire.Channel
+	focus    []wire.RoomID
+	focused  bool      // only focus's frames come
 	expires  time.Time // of the token, with leeway
 	deadline time.Time
 }
@@ -66,24 +72,24 @@ type newcomer struct {
 // fresh reports whether the session comes for the first time.
 func (g *greeting) fresh() bool { return g.resume == nil }
 
-// rate counts events in this second and the last.
-type rate struct {
+// frequency counts events in this second and the last.
+type frequency struct {
 	second    int64
 	now, last int
 }
 
-func (r *rate) add(now time.Time) {
+func (r *frequency) add(now time.Time) {
 	r.turn(now)
 	r.now++
 }
 
 // storm reports whether there were more than stormRate in one of both.
-func (r *rate) storm(now time.Time) bool {
+func (r *frequency) storm(now time.Time) bool {
 	r.turn(now)
 	return max(r.now, r.last) > stormRate
 }
 
-func (r *rate) turn(now time.Time) {
+func (r *frequency) turn(now time.Time) {
 	switch s := now.Unix(); s - r.second {
 	case 0:
 	case 1:
@@ -279,7 +285,7 @@ func (m *Manager) askAll() (wait time.Duration) {
 // askHellos asks for a batch and begins its sessions. It returns those that the
 // answer had no room for.
 func (m *Manager) askHellos(batch []*greeting) (rest []*greeting) {
-	q := &wire.Query{T: wire.QHello, P: wire.StateLog}
+	q := &wire.Query{T: wire.QHello, P: wire.StateLog, V: m.Position()}
 	place := make(map[*user]int, len(batch)) // in q.Users
 	m.hellos.mu.Lock()
 	for _, g := range batch {
@@ -293,9 +299,18 @@ func (m *Manager) askHellos(batch []*greeting) (rest []*greeting) {
 		}
 		q.V = max(q.V, g.u.seen())
 	}
-	reader := helloReaders.Get().(*wire.HelloReader)
-	a, answers, err := m.queryHellos(q, reader)
+	at := m.cfg.Cache.Positions()
+	var space helloSpace
+	a, err := m.queryHellos(q, &space)
 	bug.Linger(bug.OvertakingFill, 100*time.Millisecond)
+	reader := <-m.hellos.readers
+	var answers []wire.Hello
+	if err == nil {
+		answers, err = reader.Parse(a.Hellos)
+	}
+	if err == nil && len(answers) == 0 {
+		err = upstream.ErrUnavailable
+	}
 	kept := false // of the answer, by a session that has more to ask
 	for _, g := range batch {
 		switch n := place[g.u]; {
@@ -304,35 +319,34 @@ func (m *Manager) askHellos(batch []*greeting) (rest []*greeting) {
 		case n >= len(answers):
 			rest = append(rest, g)
 		default:
-			kept = !g.s.welcome(g, a, &answers[n]) || kept
+			kept = !g.s.welcome(g, a, &answers[n], at) || kept
 		}
 	}
-	if !kept {
+	if kept {
+		reader = new(wire.HelloReader)
+	} else {
 		reader.Reset()
-		helloReaders.Put(reader)
+		space.reuse()
 	}
+	m.hellos.readers <- reader
 	return rest
 }
 
-// helloReaders are kept for the next batch of a storm.
-var helloReaders = sync.Pool{New: func() any { return new(wire.HelloReader) }}
-
-func (m *Manager) queryHellos(q *wire.Query, r *wire.HelloReader) (*wire.Answer, []wire.Hello, error) {
+// queryHellos asks. The answer lies in space.
+func (m *Manager) queryHellos(q *wire.Query, space *helloSpace) (*wire.Answer, error) {
+	q.Space = space.take
 	a, err := m.query(q)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if a.Err != nil {
-		return nil, nil, answerError(a.Err)
+		return nil, answerError(a.Err)
 	}
 	if a.Epoch != *m.epoch.Load() {
-		return nil, nil, errors.New("the logs are changing") // the link will tell
+		return nil, errors.New("the logs are changing") // the link will tell
 	}
-	answers, err := r.Parse(a.Hellos)
-	if err == nil && len(answers) == 0 {
-		err = upstream.ErrUnavailable
-	}
-	return a, answers, err
+	space.keep(a.Hellos)
+	return a, nil
 }
 
 // unavailable ends a greeting without an answer.

@@ -39,14 +39,14 @@ func TestAClientThatSaysTooMuchIsNotRead(t *testing.T) {
 
 func TestQuestionsUnderWayAreBounded(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		open := r.core.gate(wire.QRooms)
+		open := r.core.gate(wire.QHistory)
 		c := r.hello("u1", "")
 		c.one("welcome")
 		for i := range 3 * maxReads {
-			c.send(fmt.Sprintf(`{"t":"rooms","id":%d}`, i+1))
+			c.send(fmt.Sprintf(`{"t":"history","id":%d,"ch":"inbox:u1","limit":%[1]d}`, i+1))
 		}
 		synctest.Wait()
-		if n := len(r.core.questions(wire.QRooms)); n != maxReads {
+		if n := len(r.core.questions(wire.QHistory)); n != maxReads {
 			t.Errorf("%d questions are under way, want %d", n, maxReads)
 		}
 		open()

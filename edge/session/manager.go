@@ -8,9 +8,13 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
 
 	"selvedge/edge/cache"
 	"selvedge/edge/fanout"
+	"selvedge/edge/keyed"
+	"selvedge/edge/objects"
+	"selvedge/edge/roster"
 	"selvedge/edge/upstream"
 	"selvedge/internal/identity"
 	"selvedge/wire"
@@ -31,6 +35,7 @@ type Engine interface {
 	Join(user wire.UserID, ch *cache.Channel, from wire.Seq, joined fanout.Packets)
 	Leave(user wire.UserID, ch *cache.Channel, left fanout.Packets)
 	Signal(ch *cache.Channel, from wire.UserID, sig fanout.Packets)
+	Object(ch *cache.Channel, o fanout.Object)
 	Seen(v wire.Seq)
 	Covered(p wire.LogID)
 }
@@ -40,6 +45,9 @@ type Events struct {
 	Resume func(result string)                   // "fresh", "resumed", "refused"
 	Query  func(kind string, took time.Duration) // a client's request was answered
 	Fill   func(result string)                   // "ok", "failed"
+	// Cache is called when n objects, rosters, rooms or pages were asked for:
+	// result is "hit" or "miss".
+	Cache func(kind, result string, n int)
 }
 
 func (e Events) withDefaults() Events {
@@ -52,6 +60,9 @@ func (e Events) withDefaults() Events {
 	if e.Fill == nil {
 		e.Fill = func(string) {}
 	}
+	if e.Cache == nil {
+		e.Cache = func(string, string, int) {}
+	}
 	return e
 }
 
@@ -62,8 +73,10 @@ type Config struct {
 	Verify   func(ctx context.Context, token string) (identity.Claims, error)
 	Edge     wire.EdgeInfo
 	Ping     time.Duration
-	Logger   *slog.Logger
-	Events   Events
+	// StateBytes is how much memory documents and rosters may take, in bytes.
+	StateBytes int
+	Logger     *slog.Logger
+	Events     Events
 }
 
 const (
@@ -84,9 +97,9 @@ type Manager struct {
 	epoch  atomic.Pointer[string]
 
 	mu      sync.Mutex
-	users   map[wire.UserID]*user // guarded by mu
-	lingers map[*user]*time.Timer // guarded by mu: users without sessions, until they are forgotten
-	stopped bool                  // guarded by mu; no new goroutines
+	users   *keyed.Set[wire.UserID, user] // guarded by mu
+	lingers map[*user]*time.Timer         // guarded by mu: users without sessions, until they are forgotten
+	stopped bool                          // guarded by mu; no new goroutines
 
 	serving atomic.Int64 // goroutines that handle what clients said
 
@@ -94,22 +107,48 @@ type Manager struct {
 	hellos   hellos
 
 	seen  seen
-	rooms singleflight.Group // QRoom by room
+	asked singleflight.Group // QRoom by room
 	fills fills
+
+	objects *objects.Objects
+	rosters *roster.Rosters
+	lasts   lasts
+	pages   pages
+	begun   begun
+
+	mentions *rate.Limiter
 }
 
 // New is a Manager; Bind and Run make it work.
 func New(cfg Config) *Manager {
 	cfg.Events = cfg.Events.withDefaults()
 	m := &Manager{
-		cfg: cfg, users: map[wire.UserID]*user{}, lingers: map[*user]*time.Timer{},
-		hellos: hellos{kick: make(chan struct{}, 1), new: map[*user]*newcomer{}},
-		seen:   seen{busy: map[*op]wire.Seq{}},
-		fills:  fills{asked: map[*cache.Channel]wire.Seq{}, reach: map[wire.LogID]wire.Seq{}, cut: map[wire.LogID]wire.Seq{}, tight: map[wire.LogID]int{}},
+		cfg: cfg, users: newUsers(), lingers: map[*user]*time.Timer{},
+		hellos:   hellos{kick: make(chan struct{}, 1), readers: newHelloReaders(), new: map[*user]*newcomer{}},
+		seen:     seen{busy: map[*op]wire.Seq{}},
+		lasts:    lasts{of: map[*cache.Channel]last{}},
+		mentions: newMentions(),
+		pages:    pages{floors: map[*cache.Channel]floor{}},
+		fills:    fills{asked: map[*cache.Channel]wire.Seq{}, reach: map[wire.LogID]wire.Seq{}, cut: map[wire.LogID]wire.Seq{}, tight: map[wire.LogID]int{}},
 	}
+	m.objects = objects.New(objects.Config{
+		Upstream: cfg.Upstream, Budget: cfg.StateBytes / 2, Logger: cfg.Logger,
+		Asked: func(hit bool) { cfg.Events.Cache("object", hitOrMiss(hit), 1) },
+	})
+	m.rosters = roster.New(roster.Config{
+		Upstream: cfg.Upstream, Budget: int64(cfg.StateBytes / 2), Logger: cfg.Logger,
+		Events: roster.Events{Asked: func(kind string, hit bool) { cfg.Events.Cache(kind, hitOrMiss(hit), 1) }},
+	})
 	empty := ""
 	m.epoch.Store(&empty)
 	return m
+}
+
+func hitOrMiss(hit bool) string {
+	if hit {
+		return "hit"
+	}
+	return "miss"
 }
 
 // Bind gives the manager its engine, and the context under which it works. It
@@ -119,6 +158,8 @@ func (m *Manager) Bind(ctx context.Context, e Engine) { m.ctx, m.engine, m.bound
 // Run asks for the users of sessions that begin until ctx ends, and waits then
 // for what is under way.
 func (m *Manager) Run(ctx context.Context) error {
+	m.wg.Go(func() { _ = m.objects.Run(ctx) }) // it ends with ctx only
+	m.wg.Go(func() { _ = m.rosters.Run(ctx) })
 	m.sendHellos(ctx)
 	m.mu.Lock()
 	m.stopped = true
@@ -161,11 +202,14 @@ func (m *Manager) SetEpoch(epoch string) {
 	}
 	m.mu.Lock()
 	users := m.users
-	m.users = map[wire.UserID]*user{}
+	m.users = newUsers()
 	m.mu.Unlock()
-	for _, u := range users {
+	for u := range users.All() {
 		m.drop(u)
 	}
+	m.objects.Reset()
+	m.rosters.Reset()
+	m.begun.reset()
 	m.seen.reset()
 }
 
@@ -173,8 +217,11 @@ func (m *Manager) SetEpoch(epoch string) {
 func (m *Manager) Users() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.users)
+	return m.users.Len()
 }
+
+// StateBytes is how much memory documents and rosters take, in bytes.
+func (m *Manager) StateBytes() int { return m.objects.Bytes() + int(m.rosters.Bytes()) }
 
 // query asks the core on a session's behalf.
 func (m *Manager) query(q *wire.Query) (*wire.Answer, error) {
@@ -212,6 +259,8 @@ func (m *Manager) want(ch *cache.Channel, since wire.Seq) {
 
 func (m *Manager) release(ch *cache.Channel) {
 	if m.cfg.Cache.Release(ch) {
+		m.lasts.forget(ch)
+		m.pages.forget(ch)
 		m.cfg.Upstream.Drop(ch.P, wire.FramesKey(ch.Name))
 	}
 }

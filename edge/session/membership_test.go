@@ -43,7 +43,7 @@ func TestAUserIsLoadedOnceForManySockets(t *testing.T) {
 				t.Errorf("interest %s is held %d times", k, n)
 			}
 		}
-		if n := len(r.core.interests()); n != 3 { // rooms of u1, room:a, inbox:u1
+		if n := r.core.frames(); n != 3 { // rooms of u1, room:a, inbox:u1
 			t.Errorf("%d interests, want 3", n)
 		}
 		rec := r.core.member("u1", "b", 100)
@@ -191,12 +191,12 @@ func TestLingerThenEveryInterestIsGivenBack(t *testing.T) {
 		rec := r.core.member("u1", "b", 100)
 		r.m.State([]*wire.StateRecord{rec}, rec.V)
 		synctest.Wait()
-		if n := len(r.core.interests()); n != 7 { // rooms, a, b, inbox, x, y, z
+		if n := r.core.frames(); n != 7 { // rooms, a, b, inbox, x, y, z
 			t.Fatalf("%d interests, want 7", n)
 		}
 		_ = c.conn.Close()
 		time.Sleep(linger / 2)
-		if n := len(r.core.interests()); n != 4 {
+		if n := r.core.frames(); n != 4 {
 			t.Errorf("%d interests while the user lingers, want 4", n)
 		}
 		c = r.hello("u1", "")

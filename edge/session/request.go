@@ -28,8 +28,12 @@ func (s *session) request(w *work, msg *wire.ClientMessage) {
 		s.unsubscribe(msg)
 	case wire.TRefresh:
 		s.refresh(msg)
-	case wire.TGet, wire.TMembers, wire.TRooms, wire.THistory:
+	case wire.TGet, wire.TMembers, wire.TRooms, wire.THistory, wire.TSearch:
 		s.ask(msg)
+	case wire.TUnwatch:
+		s.unwatch(msg)
+	case wire.TFocus:
+		s.focus(msg)
 	default:
 		s.fail(msg.ID, wire.BadRequest, fmt.Sprintf("unknown message type %q", clip(msg.T)))
 	}
@@ -65,7 +69,9 @@ func (s *session) publish(w *work, msg *wire.ClientMessage) {
 	if post.MsgID == "" { // lets the question be asked again if the link breaks
 		post.MsgID = "edge-" + rand.Text()
 	}
-	if w.failed[post.Ch] {
+	if upto, failed := w.failed[post.Ch]; failed && w.handled > upto {
+		delete(w.failed, post.Ch)
+	} else if failed {
 		s.fail(msg.ID, wire.Unavailable, fmt.Sprintf("an earlier post to %s failed: send both again, in order", post.Ch))
 		return
 	}
@@ -75,14 +81,24 @@ func (s *session) publish(w *work, msg *wire.ClientMessage) {
 	})
 	if !s.answered(msg.ID, a, err) {
 		if answerErr(a, err).Code == wire.Unavailable {
-			if w.failed == nil {
-				w.failed = map[wire.Channel]bool{}
-			}
-			w.failed[post.Ch] = true
+			s.refuseBehind(w, post.Ch)
 		}
 		return
 	}
 	s.sock.SendMessage(wire.Placed{T: wire.TReply, ID: msg.ID, P: a.P, Seq: a.Seq, Epoch: a.Epoch})
+}
+
+// refuseBehind has posts to a channel refused that wait now.
+func (s *session) refuseBehind(w *work, ch wire.Channel) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(w.queue) == 0 {
+		return
+	}
+	if w.failed == nil {
+		w.failed = map[wire.Channel]uint64{}
+	}
+	w.failed[ch] = w.handled + uint64(len(w.queue))
 }
 
 // signal passes on what isn't kept: here at once, elsewhere by the core. It has
@@ -124,7 +140,7 @@ func (s *session) subscribe(msg *wire.ClientMessage) {
 		return
 	}
 	p := wire.LogOf(msg.Ch, s.m.cfg.Cache.Logs())
-	since := s.sock.Positions()[p]
+	since := s.sock.Position(p)
 	if msg.Since != nil {
 		since = min(since, *msg.Since)
 	}
@@ -187,3 +203,16 @@ func answerErr(a *wire.Answer, err error) *wire.Error {
 
 // answerError is a core's error as a Go error.
 func answerError(e *wire.Error) error { return fmt.Errorf("%s: %s", e.Code, e.Message) }
+
+// focus changes of which rooms frames come.
+func (s *session) focus(msg *wire.ClientMessage) {
+	rooms, all, err := wire.RoomList(msg.Rooms)
+	if err != nil {
+		s.fail(msg.ID, wire.BadRequest, err.Error())
+		return
+	}
+	id := msg.ID
+	s.sock.Focus(s.user.channels(rooms), all, func(late map[wire.Channel]wire.Seq) []byte {
+		return s.encode(wire.Focused{T: wire.TReply, ID: id, Late: late})
+	})
+}

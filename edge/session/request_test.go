@@ -178,12 +178,60 @@ func TestNothingOvertakesAFailedPost(t *testing.T) {
 	})
 }
 
+// On a session that is never idle, a channel is open again as soon as all is told
+// that waited behind the post that failed.
+func TestAFailedPostIsOverOnABusySession(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		var gate chan struct{} // the core answers one question for each token
+		r.core.set(func() {
+			gate = make(chan struct{})
+			r.core.hold[wire.QPublish] = gate
+		})
+		c := r.hello("u1 may topic:*", "")
+		c.one("welcome")
+		r.core.set(func() {
+			r.core.answer = func(q *wire.Query) *wire.Answer {
+				if q.T == wire.QPublish && q.Data.String() == "1" {
+					return &wire.Answer{Err: &wire.Error{Code: wire.Unavailable, Message: "later"}}
+				}
+				return nil
+			}
+		})
+		c.send(`{"t":"publish","id":1,"ch":"topic:x","data":1}`, `{"t":"publish","id":2,"ch":"topic:x","data":2}`, `{"t":"publish","id":3,"ch":"topic:y","data":3}`)
+		synctest.Wait()
+		answer := func() {
+			select {
+			case gate <- struct{}{}:
+			default:
+				t.Error("nothing is asked for")
+			}
+			synctest.Wait()
+		}
+		answer() // the first one fails, the second is refused, the third is asked for
+		// What the client sends when it knows comes while the third is on its way.
+		c.send(`{"t":"publish","id":4,"ch":"topic:x","data":4}`, `{"t":"publish","id":5,"ch":"topic:x","data":5}`)
+		synctest.Wait()
+		for range 3 {
+			answer()
+		}
+		got := c.answers()
+		for id, want := range map[string]string{"1": "unavailable", "2": "unavailable", "3": "reply", "4": "reply", "5": "reply"} {
+			if got[id] != want {
+				t.Errorf("post %s: %s, want %s", id, got[id], want)
+			}
+		}
+		if n := len(r.core.questions(wire.QPublish)); n != 4 {
+			t.Errorf("%d posts were tried, want all but the second", n)
+		}
+	})
+}
+
 func TestWithoutACoreRequestsAreUnavailable(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		c := r.hello("u1 may topic:*", "")
 		c.one("welcome")
 		r.core.set(func() { r.core.fail = errors.New("no link") })
-		c.send(`{"t":"publish","id":1,"ch":"topic:x","data":1}`, `{"t":"rooms","id":2}`)
+		c.send(`{"t":"publish","id":1,"ch":"topic:x","data":1}`, `{"t":"history","id":2,"ch":"inbox:u1"}`)
 		if got := c.answers(); got["1"] != "unavailable" || got["2"] != "unavailable" {
 			t.Errorf("got %v", got)
 		}

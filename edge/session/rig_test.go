@@ -39,10 +39,11 @@ func bubble(t *testing.T, test func(t *testing.T, r *rig)) {
 		r := &rig{t: t, core: newCore(c)}
 		r.m = New(Config{
 			Cache: c, Upstream: r.core, Verify: verify, Edge: wire.EdgeInfo{ID: "edge-1", Region: "eu-west"},
-			Ping: 25 * time.Second, Logger: slog.New(slog.DiscardHandler),
+			Ping: 25 * time.Second, Logger: slog.New(slog.DiscardHandler), StateBytes: 1 << 20,
 		})
+		r.core.manager = r.m
 		loops := []transport.Loop{transport.NewPortable(transport.Config{}), transport.NewPortable(transport.Config{})}
-		r.engine = fanout.New(fanout.Config{Loops: loops, Logs: logs, Sessions: r.m, Fill: r.m.Fill}, c.Positions())
+		r.engine = fanout.New(fanout.Config{Loops: loops, Logs: logs, Sessions: r.m, Fill: r.m.Fill, Objects: r.m.Referred}, c.Positions())
 		r.core.engine = r.engine
 		ctx, cancel := context.WithCancel(t.Context())
 		r.m.Bind(ctx, r.engine)

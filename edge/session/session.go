@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/time/rate"
+
 	"selvedge/edge/cache"
 	"selvedge/edge/fanout"
 	"selvedge/wire"
@@ -34,15 +36,23 @@ type work struct {
 	busy   bool   // somebody handles them, or the session waits for its hello
 	full   bool   // the socket isn't read
 	header string // token of the upgrade request
-	// failed are the channels of posts that were not appended, while what came
-	// behind them waits still. Owned by the goroutine that handles messages.
-	failed map[wire.Channel]bool
+	// handled counts the messages that were taken from queue.
+	handled uint64
+	// failed are the channels of posts that were not appended, each with the number
+	// of the last message that waited behind its post then. Owned by the goroutine
+	// that handles messages.
+	failed map[wire.Channel]uint64
 }
 
 // more is what sessions have that ask or subscribe.
 type more struct {
-	reads  chan struct{} // capacity maxReads: taken by each question under way
-	topics []*cache.Channel
+	reads   chan struct{} // capacity maxReads: taken by each question under way
+	topics  []*cache.Channel
+	watched map[string]struct{}
+	guesses *rate.Limiter // of objects that are not there, or not the user's to see
+	// least is a state position that the client has seen, elsewhere: what it is
+	// told must not be older. 0 = this edge is as far.
+	least wire.Seq
 }
 
 const (
@@ -131,6 +141,7 @@ func (s *session) run() {
 		w.queue[0] = nil
 		w.queue = w.queue[1:]
 		w.queued -= len(b)
+		w.handled++
 		if w.full && len(w.queue) < maxQueue/2 && w.queued < maxQueued/2 {
 			w.full = false
 			s.sock.Busy(false)
@@ -156,17 +167,20 @@ func (s *session) goOn() {
 }
 
 // end gives back what the session holds. It runs once: nobody starts anything
-// after closed.
+// after closed. Questions may still be under way.
 func (s *session) end() {
-	if s.more != nil {
-		for _, ch := range s.more.topics {
+	if x := s.more; x != nil {
+		for _, ch := range x.topics {
 			s.m.release(ch)
 		}
-		s.more.topics = nil
+		x.topics = nil
+		for key := range x.watched {
+			s.m.objects.Unwatch(key, s)
+		}
+		x.watched = nil
 	}
 	if s.user != nil {
 		s.m.detach(s.user)
-		s.user = nil
 	}
 }
 

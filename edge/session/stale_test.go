@@ -149,6 +149,29 @@ func page(m message) string {
 	return fmt.Sprint(seqs, " last ", m.str("last"))
 }
 
+// What a client has said with its hello is waited for like all else, once the
+// hello is answered.
+func TestIdleWithWhatCameWithTheHello(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.core.member("u1", "mine", 5)
+		hello, post := r.core.gate(wire.QHello), r.core.gate(wire.QPublish)
+		c := r.dial().send(`{"t":"hello","token":"u1 may room:*"}`, `{"id":7,"t":"publish","ch":"room:mine","data":1}`)
+		synctest.Wait()
+		if !r.m.Idle() {
+			t.Error("a hello is waited for")
+		}
+		hello()
+		synctest.Wait()
+		if r.m.Idle() {
+			t.Error("idle while a publish is under way that came with the hello")
+		}
+		post()
+		if got := types(c.take()); !cmp.Equal(got, []string{"welcome", "reply"}) || !r.m.Idle() {
+			t.Errorf("got %v, idle %t", got, r.m.Idle())
+		}
+	})
+}
+
 // A session that asked something is waited for before the edge goes.
 func TestIdle(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {

@@ -1,9 +1,12 @@
 package session
 
 import (
+	"slices"
 	"sync"
 
+	"selvedge/edge/upstream"
 	"selvedge/wire"
+	"selvedge/wire/link"
 )
 
 // seen works out up to which state position every session was told of its
@@ -52,20 +55,41 @@ func (s *seen) advance(pos wire.Seq, tell func(wire.Seq)) {
 	}
 }
 
+// upto is the state position up to which every session was told.
+func (s *seen) upto() wire.Seq {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.told
+}
+
 // State takes records of the state log, in order, complete up to upto.
 func (m *Manager) State(records []*wire.StateRecord, upto wire.Seq) {
 	for _, rec := range records {
+		m.objects.Record(rec)
+		m.rosters.Record(rec)
 		if rec.Kind != wire.StateMember {
 			continue
 		}
 		m.mu.Lock()
-		u := m.users[rec.User]
+		u := m.users.Get(rec.User)
 		m.mu.Unlock()
 		if u != nil {
 			u.record(rec)
 		}
 	}
+	m.rosters.Upto(upto)
 	m.seen.advance(upto, m.engine.Seen)
+}
+
+// Live takes the marker of interests in the state log.
+func (m *Manager) Live(wants []upstream.Want, mark link.Marker) {
+	slices.Sort(mark.Moved)
+	for _, w := range wants {
+		_, moved := slices.BinarySearch(mark.Moved, w.Key)
+		if !m.objects.Live(w, moved, mark) {
+			m.rosters.Live(w, mark)
+		}
+	}
 }
 
 // Position is the state position up to which everything was taken.

@@ -9,6 +9,7 @@ import (
 
 	"selvedge/edge/cache"
 	"selvedge/edge/fanout"
+	"selvedge/edge/keyed"
 	"selvedge/edge/upstream"
 	"selvedge/internal/bug"
 	"selvedge/wire"
@@ -27,7 +28,7 @@ type user struct {
 	mu      sync.Mutex
 	loaded  bool
 	gone    bool
-	v       wire.Seq     // memberships are known up to it at least
+	v       wire.Seq     // of the last join or leave that is known
 	rooms   fanout.Rooms // and the inbox
 	changes *changes
 }
@@ -41,6 +42,8 @@ type changes struct {
 	recent []wire.Membership
 }
 
+func newUsers() *keyed.Set[wire.UserID, user] { return keyed.New((*user).id) }
+
 func (u *user) id() wire.UserID {
 	id, _ := u.inbox.Inbox()
 	return id
@@ -50,11 +53,10 @@ func (u *user) id() wire.UserID {
 func (m *Manager) attach(id wire.UserID) *user {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	u := m.users[id]
+	u := m.users.Get(id)
 	if u == nil {
 		u = &user{inbox: wire.InboxChannel(id), m: m}
-		id = u.id()
-		m.users[id] = u
+		m.users.Add(u)
 		m.hellos.expect(u)
 		m.cfg.Upstream.Want(wire.StateLog, upstream.Want{
 			Key: wire.RoomsKey(id), Since: ^wire.Seq(0) >> 1,
@@ -89,13 +91,18 @@ func (m *Manager) detach(u *user) {
 func (m *Manager) forget(u *user) {
 	m.mu.Lock()
 	delete(m.lingers, u)
-	if u.refs > 0 || m.users[u.id()] != u || m.stopped {
+	if u.refs > 0 || m.users.Get(u.id()) != u || m.stopped {
 		m.mu.Unlock()
 		return
 	}
-	delete(m.users, u.id())
+	m.users.Delete(u)
+	last := m.users.Len() == 0
 	m.mu.Unlock()
 	m.drop(u)
+	if last { // nobody is there who could ask for what is cached
+		m.objects.Reset()
+		m.rosters.Reset()
+	}
 }
 
 // drop gives back what a user holds.
@@ -116,17 +123,17 @@ func (m *Manager) drop(u *user) {
 	u.rooms, u.changes = nil, nil
 }
 
-// seen is the state position up to which the user's memberships are known.
+// seen is the state position of the last change of the user's memberships that
+// is known.
 func (u *user) seen() wire.Seq {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.v
 }
 
-// load takes the memberships of a hello that was read at state position v,
-// unless they are known already. since says from where a session needs the
-// channels of each log.
-func (u *user) load(h *wire.Hello, v wire.Seq, since func(*cache.Channel) wire.Seq) {
+// load takes the memberships of a hello, unless they are known already. since
+// says from where a session needs the channels of each log.
+func (u *user) load(h *wire.Hello, since func(*cache.Channel) wire.Seq) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.loaded || u.gone {
@@ -134,11 +141,13 @@ func (u *user) load(h *wire.Hello, v wire.Seq, since func(*cache.Channel) wire.S
 	}
 	rooms := make([]*cache.Channel, 0, len(h.Memberships)+1)
 	for _, ms := range h.Memberships {
-		rooms = append(rooms, u.m.acquireRoom(ms.Room, since))
+		ch := u.m.acquireRoom(ms.Room, since)
+		u.m.begun.note(ch.P, ms.From)
+		rooms = append(rooms, ch)
 	}
 	rooms = append(rooms, u.m.acquire(u.inbox, since))
 	u.rooms = fanout.NewRooms(rooms)
-	u.loaded, u.v = true, v
+	u.loaded, u.v = true, h.RoomsV
 	if c := u.changes; c != nil {
 		early := c.early
 		c.early = nil
@@ -239,11 +248,27 @@ func (u *user) correctLocked(w *wire.WelcomeParts, read wire.Seq) {
 	})
 }
 
-// isMember reports whether the user is in a room, as far as this edge knows.
+// isMember reports whether the user is in a room, as far as this edge knows: also
+// while the sessions are yet to be told.
 func (u *user) isMember(id wire.RoomID) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if c := u.changes; c != nil {
+		for _, o := range slices.Backward(c.ops) {
+			if o.rec.Room == id {
+				return !o.rec.Deleted
+			}
+		}
+	}
 	return u.roomLocked(id) != nil
+}
+
+// moves reports whether there are changes of memberships that the sessions are yet
+// to be told of.
+func (u *user) moves() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.changes != nil && len(u.changes.ops) > 0
 }
 
 // op is a change of a membership on its way to the shards. A user's ops are
@@ -348,6 +373,7 @@ func (u *user) join(rec *wire.StateRecord) {
 		return
 	}
 	ch := u.m.acquireRoom(rec.Room, func(*cache.Channel) wire.Seq { return rec.From })
+	u.m.begun.note(ch.P, rec.From)
 	u.rooms = u.rooms.With(ch)
 	if u.changes != nil && u.m.hellos.awaits(u) {
 		u.changes.recent = append(u.changes.recent, wire.Membership{Room: rec.Room, From: rec.From, V: rec.V})
@@ -373,23 +399,31 @@ func (u *user) leave(rec *wire.StateRecord) {
 	u.m.release(ch)
 }
 
-// room is a room as its members are told of it; one question for all who ask
-// at once.
+// room is a room as its members are told of it: from what is here, or else by one
+// question for all who ask at once.
 func (m *Manager) room(id wire.RoomID) (wire.RoomInfo, error) {
-	v, err, _ := m.rooms.Do(string(id), func() (any, error) {
-		a, err := m.query(&wire.Query{T: wire.QRoom, Room: id})
+	name := wire.RoomChannel(id)
+	if ch := m.cfg.Cache.Find(name); ch != nil {
+		if info, ok := m.info(ch); ok {
+			return info, nil
+		}
+	}
+	v, err, _ := m.asked.Do(string(id), func() (any, error) {
+		at := m.cfg.Cache.Log(wire.LogOf(name, m.cfg.Cache.Logs())).Pos()
+		a, err := m.query(&wire.Query{T: wire.QRoom, Room: id, V: m.Position()})
 		if err != nil {
 			return nil, err
 		}
 		if a.Err != nil {
 			if a.Err.Code == wire.NotFound { // deleted meanwhile; its leave follows
-				return wire.RoomInfo{ID: id, P: wire.LogOf(wire.RoomChannel(id), m.cfg.Cache.Logs())}, nil
+				return wire.RoomInfo{ID: id, P: wire.LogOf(name, m.cfg.Cache.Logs())}, nil
 			}
 			return nil, answerError(a.Err)
 		}
 		if len(a.Rooms) != 1 {
 			return nil, fmt.Errorf("room %q: an answer without it", id)
 		}
+		m.learn(&a.Rooms[0], a.V, at)
 		return a.Rooms[0], nil
 	})
 	if err != nil {

@@ -29,6 +29,8 @@ type followed struct {
 	at     *session            // nil while idle
 	phase  phase               // of the log at it
 	since  time.Duration       // when it came to be placed, or open
+	why    Reason              // it is opened next
+	end    wire.Seq            // as far as was heard
 	away   chan struct{}       // closed when it leaves at; made as it is placed
 	shun   map[string]shunned  // cores that are passed over for this log
 	short  map[string]wire.Seq // cores whose log ended too early, and where
@@ -70,7 +72,7 @@ const (
 func (u *Upstream) logLocked(p wire.LogID) *followed {
 	lg := u.logs[p]
 	if lg == nil {
-		lg = &followed{p: p, interests: newInterests(), shun: map[string]shunned{}, short: map[string]wire.Seq{}}
+		lg = &followed{p: p, why: Start, interests: newInterests(), shun: map[string]shunned{}, short: map[string]wire.Seq{}}
 		u.logs[p] = lg
 	}
 	return lg
@@ -107,23 +109,37 @@ func (lg *followed) shunnedLocked(node string, now time.Time) (until time.Time, 
 	return until, now.Before(until)
 }
 
+// endsLocked takes note of where a link's logs end.
+func (s *session) endsLocked(ends []wire.Seq) {
+	for i, end := range ends {
+		p := wire.LogID(i)
+		if i == len(ends)-1 {
+			p = wire.StateLog
+		}
+		if lg := s.logs[p]; lg.at == s {
+			lg.end = max(lg.end, end)
+		}
+	}
+}
+
 // placeLocked has a log opened at a link.
 func (u *Upstream) placeLocked(lg *followed, s *session) {
 	lg.at, lg.phase, lg.since, lg.away = s, placed, u.now(), make(chan struct{})
+	s.endsLocked(s.l.Ends)
 	s.wake()
 	u.tellLocked()
 }
 
-// leaveLocked begins to close a log at its link. Without drain, nothing
-// more is taken from it.
-func (u *Upstream) leaveLocked(lg *followed, drain bool) {
+// leaveLocked begins to close a log at its link. What was sent until then is taken
+// unless the core is at fault.
+func (u *Upstream) leaveLocked(lg *followed, why Reason) {
 	s := lg.at
-	lg.phase = closing
+	lg.phase, lg.why = closing, why
 	close(lg.away)
 	u.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 		defer cancel()
-		if !drain {
+		if why == Silent || why == Behind {
 			cancel()
 		}
 		s.l.CloseLog(ctx, lg.p)
@@ -137,9 +153,10 @@ func (u *Upstream) leaveLocked(lg *followed, drain bool) {
 }
 
 // lostLocked takes a log from a link that has ended.
-func (lg *followed) lostLocked() {
+func (lg *followed) lostLocked(why Reason) {
 	if lg.phase != closing {
 		close(lg.away)
+		lg.why = why
 	}
 	lg.gone()
 }
@@ -170,7 +187,7 @@ func (u *Upstream) behind(lg *followed, s *session, end wire.Seq) {
 	before := u.shortLocked(lg)
 	lg.short[name] = end
 	lg.shunLocked(name, time.Now(), shortPause)
-	u.leaveLocked(lg, false)
+	u.leaveLocked(lg, Behind)
 	if u.shortLocked(lg) && !before {
 		u.cfg.Logger.Error("no core has a log as far as this edge has seen it: a data folder was restored from an older copy, or lost a part. "+
 			"If no other core has it, stop the core, remove epoch.json from its folder, and start it again (a new epoch)",

@@ -20,7 +20,7 @@ const (
 	// once is no success.
 	minBackoff = 100 * time.Millisecond
 	maxBackoff = 2 * time.Second
-	// A core whose link was lost must hold the next one for minSettle before logs
+	// A core whose link was lost (not: that has stopped) must hold the next one for minSettle before logs
 	// are taken back for it; after each further loss twice as long, up to calm. A
 	// link that lived for calm is a good one.
 	minSettle = time.Second
@@ -46,12 +46,13 @@ type node struct {
 	retry    time.Time     // not dialled before
 	settle   time.Duration // what the next link must live for logs to be taken back
 	told     string        // the last trouble logged, so that it is logged once
+	refused  time.Time     // when it last could not append
 }
 
 // keep makes one link to a core, serves it until it ends, and says when to try
 // again.
 func (u *Upstream) keep(ctx context.Context, n *node, t Target) {
-	s := &session{u: u, n: n, kick: make(chan struct{}, 1), gone: make(chan struct{})}
+	s := &session{u: u, n: n, region: t.Region, kick: make(chan struct{}, 1), gone: make(chan struct{})}
 	err := u.dial(ctx, s, t)
 	if err == nil {
 		err = u.admit(s)
@@ -94,7 +95,7 @@ func (u *Upstream) dial(ctx context.Context, s *session, t Target) (err error) {
 		return err
 	}
 	s.l, err = link.Dial(ctx, u.cfg.Transport, addr, link.DialConfig{
-		TLS: u.cfg.TLS, Node: u.cfg.Node, Region: u.cfg.Region, Peer: t.Node, Receiver: s, Status: u.cfg.Status,
+		TLS: u.cfg.TLS, Node: u.cfg.Node, Region: u.cfg.Region, Peer: t.Node, Receiver: s, Status: u.cfg.Status, Ends: s.ends,
 	})
 	return err
 }
@@ -137,7 +138,10 @@ func (u *Upstream) admit(s *session) error {
 		for _, lg := range u.logs {
 			clear(lg.shun)
 			clear(lg.short)
-			lg.silent = 0
+			lg.silent, lg.end = 0, 0
+			if lg.why != Start {
+				lg.why = Epoch
+			}
 		}
 		u.admitLocked(s)
 	}
@@ -175,14 +179,19 @@ func (u *Upstream) admitLocked(s *session) {
 func (u *Upstream) ended(s *session) (asked bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	left := s.l.Left()
+	why := Lost
+	if left {
+		why = Left
+	}
 	for _, lg := range s.logs {
 		if lg.at == s {
-			lg.lostLocked()
+			lg.lostLocked(why)
 		}
 	}
 	n := s.n
 	n.s = nil
-	if !s.asked {
+	if !s.asked && !left {
 		if time.Since(s.up) > calm {
 			n.settle = 0
 		}

@@ -139,7 +139,14 @@ func (pl *planning) log(lg *followed) {
 			return
 		}
 		pl.moves[[2]*node{from, best}]++
-		u.leaveLocked(lg, !shunned)
+		why := Moved
+		switch {
+		case shunned:
+			why = Silent
+		case !from.listed:
+			why = Gone
+		}
+		u.leaveLocked(lg, why)
 	}
 }
 

@@ -23,7 +23,7 @@ func (u *Upstream) askLocked(q *wire.Query) way {
 	case u.count == 0:
 		return way{}
 	case q.T == wire.QPublish:
-		return way{s: u.nearestLocked()}
+		return way{s: u.appenderLocked(time.Now())}
 	case q.T == wire.QFill && len(q.Chs) > 0:
 		p = wire.LogOf(q.Chs[0], u.count)
 	case q.T == wire.QHistory:
@@ -43,8 +43,11 @@ func (u *Upstream) askLocked(q *wire.Query) way {
 // one fails with ErrUnavailable, as does a query that the core doesn't answer
 // over a link that holds, and one whose answer is of another epoch than the link.
 func (u *Upstream) Query(ctx context.Context, q *wire.Query) (*wire.Answer, error) {
-	if q.T == wire.QFill && len(q.Chs) > 1 {
+	switch {
+	case q.T == wire.QFill && len(q.Chs) > 1:
 		return u.fills(ctx, q)
+	case q.T == wire.QPublish:
+		return u.publish(ctx, q)
 	}
 	return u.ask(ctx, q)
 }

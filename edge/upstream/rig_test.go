@@ -159,6 +159,9 @@ type sink struct {
 	epochs []string                // guarded by mu: of each Begin
 	linked []string                // guarded by mu: the node of each link
 	cuts   int                     // guarded by mu
+	left   []string                // guarded by mu: cores that have stopped
+	why    map[Reason]int          // guarded by mu: of logs that were opened
+	from   map[string]int          // guarded by mu: records by region
 	pos    map[wire.LogID]wire.Seq // guarded by mu
 	busy   map[wire.LogID]bool     // guarded by mu: a call is under way
 	live   map[string]int          // guarded by mu: how often each Want.Token was answered
@@ -174,7 +177,7 @@ type sink struct {
 func newSink() *sink {
 	return &sink{
 		pos: map[wire.LogID]wire.Seq{}, busy: map[wire.LogID]bool{}, live: map[string]int{},
-		marks: map[string]link.Marker{}, seqs: map[wire.LogID][]wire.Seq{},
+		marks: map[string]link.Marker{}, seqs: map[wire.LogID][]wire.Seq{}, why: map[Reason]int{}, from: map[string]int{},
 	}
 }
 
@@ -263,10 +266,30 @@ func (s *sink) Linked(node string) {
 	s.mu.Unlock()
 }
 
-func (s *sink) Unlinked(string, error) {
+func (s *sink) Unlinked(node string, err error) {
 	s.mu.Lock()
-	s.cuts++
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if errors.Is(err, ErrLeft) {
+		s.left = append(s.left, node)
+	} else {
+		s.cuts++
+	}
+}
+
+// events counts.
+func (s *sink) events() Events {
+	return Events{
+		Resumed: func(why Reason) {
+			s.mu.Lock()
+			s.why[why]++
+			s.mu.Unlock()
+		},
+		Received: func(region string, records []tail.Record) {
+			s.mu.Lock()
+			s.from[region] += len(records)
+			s.mu.Unlock()
+		},
+	}
 }
 
 // get reads a part of the sink.
@@ -300,7 +323,7 @@ func startOn(t *testing.T, pc net.PacketConn, s *sink, targets func() []Target, 
 	tr := link.NewTransport(pc)
 	u := New(Config{
 		Transport: tr, TLS: id.ClientTLS(), Node: "edge-1", Region: "eu-west", Sink: s,
-		Targets: targets, TargetsChanged: changed, Logger: logger,
+		Targets: targets, TargetsChanged: changed, Events: s.events(), Logger: logger,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

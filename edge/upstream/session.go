@@ -14,11 +14,12 @@ import (
 // session is one link that is up. It implements link.Receiver.
 type session struct {
 	// Fixed before it is admitted.
-	u    *Upstream
-	n    *node
-	l    *link.Link
-	kick chan struct{} // capacity 1: some log or interest waits to be sent
-	gone chan struct{} // closed when nothing more comes over it
+	u      *Upstream
+	n      *node
+	region string // of the core
+	l      *link.Link
+	kick   chan struct{} // capacity 1: some log or interest waits to be sent
+	gone   chan struct{} // closed when nothing more comes over it
 
 	// Fixed as it is admitted.
 	logs map[wire.LogID]*followed
@@ -45,8 +46,11 @@ func (s *session) serve(ctx context.Context) error {
 	go func() { done <- s.l.Run(ctx) }()
 	err := s.send(ctx)
 	s.l.Close()
-	if err = errors.Join(err, <-done); err == nil {
-		err = errors.New("the link was closed by the other side")
+	switch err = errors.Join(err, <-done); {
+	case s.l.Left():
+		return ErrLeft
+	case err == nil:
+		return errors.New("the link was closed by the other side")
 	}
 	return err
 }
@@ -119,12 +123,13 @@ func (s *session) open(ctx context.Context, lg *followed) error {
 		keys = append(keys, k)
 	}
 	lg.del = nil // this link never knew them
-	id, away := u.lastID, lg.away
+	id, away, why := u.lastID, lg.away, lg.why
 	u.mu.Unlock()
 	lg.heard.Store(int64(u.now()))
 	if err := s.l.Open(ctx, lg.p, after, id, keys); err != nil {
 		return err
 	}
+	u.cfg.Events.Resumed(why)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if lg.away == away && lg.phase == placed { // it may have left already: see behind
@@ -142,6 +147,13 @@ func (s *session) turn(lg *followed, fn func()) {
 	lg.busy.Store(false)
 }
 
+// ends takes what the core tells of where its logs end.
+func (s *session) ends(ends []wire.Seq) {
+	s.u.mu.Lock()
+	defer s.u.mu.Unlock()
+	s.endsLocked(ends)
+}
+
 // Records implements link.Receiver.
 func (s *session) Records(p wire.LogID, records []tail.Record) {
 	lg := s.logs[p]
@@ -151,6 +163,7 @@ func (s *session) Records(p wire.LogID, records []tail.Record) {
 			break
 		}
 	}
+	s.u.cfg.Events.Received(s.region, records)
 	s.turn(lg, func() { s.u.cfg.Sink.Records(p, records) })
 }
 

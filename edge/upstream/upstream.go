@@ -18,9 +18,10 @@ import (
 
 // Target is a core to take logs from.
 type Target struct {
-	Node  string         // its name, which its certificate must bear
-	Addr  string         // host:port, UDP
-	State topology.State // as gossip has it; "" counts as ready
+	Node   string         // its name, which its certificate must bear
+	Addr   string         // host:port, UDP
+	Region string         // for Events.Received
+	State  topology.State // as gossip has it; "" counts as ready
 }
 
 // Sink takes what comes down. For one log its methods are called from one
@@ -40,7 +41,8 @@ type Sink interface {
 	Live(p wire.LogID, wants []Want, m link.Marker)
 	Gap(p wire.LogID, floor wire.Seq, lost []wire.Key)
 	Signal(s *wire.Signal)
-	// Linked tells of a new link, Unlinked of one that was lost.
+	// Linked tells of a new link, Unlinked of one that was lost, or whose core has
+	// stopped (ErrLeft).
 	Linked(node string)
 	Unlinked(node string, err error)
 }
@@ -57,6 +59,7 @@ type Config struct {
 	Sink           Sink
 	// Status is told upstream each second, for people; nil = nothing is.
 	Status func() link.Status
+	Events Events
 	Logger *slog.Logger
 }
 
@@ -65,6 +68,8 @@ var (
 	// ErrUnavailable: there is no link to ask, or it broke before the answer, or
 	// the answer is of another epoch.
 	ErrUnavailable = errors.New("no link to a core")
+	// ErrLeft: the core has stopped, in good order.
+	ErrLeft = errors.New("the core has left")
 	// errNoCore: gossip knows of nobody to link to.
 	errNoCore = errors.New("no core is known yet")
 )
@@ -91,6 +96,7 @@ type Upstream struct {
 
 // New is an Upstream; Run makes it work.
 func New(cfg Config) *Upstream {
+	cfg.Events = cfg.Events.withDefaults()
 	return &Upstream{
 		cfg: cfg, began: time.Now(), replan: make(chan struct{}, 1), left: map[string]time.Time{},
 		logs: map[wire.LogID]*followed{}, nodes: map[string]*node{}, linked: make(chan struct{}),
@@ -142,6 +148,17 @@ func (u *Upstream) Fresh(p wire.LogID) time.Time {
 		return time.Time{}
 	}
 	return u.began.Add(time.Duration(lg.water.Load()))
+}
+
+// End is where log p ends, as far as was heard: its core tells each second, also
+// when the log's own stream is stuck. 0 before the first link.
+func (u *Upstream) End(p wire.LogID) wire.Seq {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if lg := u.logs[p]; lg != nil {
+		return lg.end
+	}
+	return 0
 }
 
 // Link describes a link that is up.

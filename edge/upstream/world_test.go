@@ -137,7 +137,7 @@ func (w *world) run(name string) {
 			w.mu.Lock()
 			if !r.mute {
 				for _, tl := range r.tails {
-					tl.Append(link.StampWatermark(tl.End(), time.Now()))
+					tl.Append(link.StampWatermark(tl.End(), 0, time.Now()))
 				}
 			}
 			w.mu.Unlock()
@@ -179,7 +179,7 @@ func (w *world) targets() (out []Target) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(w.listed)) {
-		out = append(out, Target{Node: name, Addr: addrOf(name), State: w.listed[name]})
+		out = append(out, Target{Node: name, Addr: addrOf(name), Region: "near-" + name, State: w.listed[name]})
 	}
 	return out
 }

@@ -61,6 +61,17 @@ func appendHeader(dst []byte, op byte, n int, mask byte) []byte {
 	}
 }
 
+// PutHeader makes a whole message of a payload that stands in b behind MaxHeader
+// bytes of room: the header goes right in front of it, and the message is the
+// rest of b from there.
+func PutHeader(b []byte, op Op) []byte {
+	var space [MaxHeader]byte
+	header := AppendHeader(space[:0], op, len(b)-MaxHeader)
+	b = b[MaxHeader-len(header):]
+	copy(b, header)
+	return b
+}
+
 // AppendMasked appends a whole frame as a client sends it. Against hostile
 // proxies, mask must be unpredictable (RFC 6455, section 10.3).
 func AppendMasked(dst []byte, op Op, payload []byte, mask [4]byte) []byte {

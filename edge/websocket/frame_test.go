@@ -25,6 +25,25 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// A header that is put in front of a payload is the one that stands in front of a
+// copy of it, at each length of both, and the payload is not moved.
+func TestPutHeader(t *testing.T) {
+	for _, n := range []int{0, 1, 125, 126, 127, 65_535, 65_536, 1 << 17} {
+		b := make([]byte, MaxHeader+n)
+		for i := range b {
+			b[i] = byte(i)
+		}
+		want := Message(OpBinary, bytes.Clone(b[MaxHeader:]))
+		got := PutHeader(b, OpBinary)
+		if !bytes.Equal(got, want) {
+			t.Errorf("%d bytes: the message is not the usual one", n)
+		}
+		if n > 0 && &got[len(got)-1] != &b[len(b)-1] {
+			t.Errorf("%d bytes: the payload was moved", n)
+		}
+	}
+}
+
 // Masking is done by the rule of the RFC, at each length and alignment.
 func TestMasking(t *testing.T) {
 	mask := [4]byte{0x9d, 0x01, 0x7e, 0xc3}

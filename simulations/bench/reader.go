@@ -34,7 +34,8 @@ func newReader(d *day, user wire.UserID, edge string) (*reader, error) {
 	}
 	r := &reader{d: d, user: string(user), welcomed: make(chan struct{})}
 	r.client, err = client.New(client.Config{
-		Edges: []string{edge}, Static: true, Name: "bench/1",
+		Objects: -1, // it looks at frames only
+		Edges:   []string{edge}, Static: true, Name: "bench/1",
 		Token: func(context.Context) (string, error) { return token, nil },
 		Events: client.Events{
 			Welcome: func(*wire.Welcome) { r.once.Do(func() { close(r.welcomed) }) },

@@ -84,6 +84,10 @@ func (w *Row) atMost(x float64) {
 	w.Goal = &Goal{fmt.Sprintf("<= %g %s", x, w.Unit), w.Ours.Median <= x}
 }
 
+func (w *Row) atLeast(x float64) {
+	w.Goal = &Goal{fmt.Sprintf(">= %g", x), w.Ours.Median >= x}
+}
+
 // print writes the table.
 func (r *Result) print(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -28,7 +28,9 @@ func (r *rig) usage() (u usage, err error) {
 		add(&u.floor, f.PID())
 	}
 	add(&u.core, r.fleet.Core.PID())
-	add(&u.clients, r.clients.PIDs()...)
+	if r.clients != nil {
+		add(&u.clients, r.clients.PIDs()...)
+	}
 	return u, err
 }
 

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ type listener struct {
 	joined   chan *wire.Joined
 	left     chan *wire.Left
 	trouble  chan string
+	cuts     atomic.Int64 // connections that ended without being asked to move
 }
 
 func listen(t *testing.T, user string, topics []wire.Channel, edges ...string) *listener {
@@ -34,7 +36,12 @@ func listen(t *testing.T, user string, topics []wire.Channel, edges ...string) *
 			Message: func(m *client.Message) { l.messages <- m },
 			Joined:  func(j *wire.Joined) { l.joined <- j },
 			Left:    func(x *wire.Left) { l.left <- x },
-			Gap:     func(g *wire.Gap) { l.trouble <- "gap in " + string(g.Ch) },
+			State: func(s client.State) {
+				if s.Kind == client.Waiting && s.RetryIn > 0 {
+					l.cuts.Add(1)
+				}
+			},
+			Gap: func(g *wire.Gap) { l.trouble <- "gap in " + string(g.Ch) },
 			Violation: func(v client.Violation) {
 				l.trouble <- "violation in " + string(v.Ch)
 				t.Errorf("violation: %+v", v)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -31,17 +33,25 @@ func TestMain(m *testing.M) {
 		Core core.Command `cmd:""`
 		Edge edge.Command `cmd:""`
 	}
-	os.Exit(config.Main(context.Background(), os.Args[1:], config.IO{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}, &cli,
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // as main does: a second signal ends the process at once
+	os.Exit(config.Main(ctx, os.Args[1:], config.IO{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}, &cli,
 		kong.Vars{"transport": edge.DefaultTransport()}))
 }
 
 func startFleet(t *testing.T, regions ...string) *fleet.Fleet {
 	t.Helper()
-	binary, err := os.Executable()
-	if err != nil {
+	return startFleetOf(t, fleet.Config{Regions: regions})
+}
+
+func startFleetOf(t *testing.T, cfg fleet.Config) *fleet.Fleet {
+	t.Helper()
+	var err error
+	if cfg.Binary, err = os.Executable(); err != nil {
 		t.Fatal(err)
 	}
-	f, err := fleet.Start(t.Context(), binary, []string{nodeEnv + "=1"}, regions...)
+	cfg.Env = []string{nodeEnv + "=1"}
+	f, err := fleet.Run(t.Context(), cfg)
 	t.Cleanup(f.Stop)
 	if err != nil {
 		t.Fatal(err)

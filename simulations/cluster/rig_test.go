@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -15,7 +14,6 @@ import (
 	"selvedge/core"
 	corelog "selvedge/core/log"
 	"selvedge/edge"
-	"selvedge/edge/client"
 	"selvedge/internal/config"
 	"selvedge/internal/identity"
 	"selvedge/internal/node"
@@ -27,9 +25,10 @@ const patience = 30 * time.Second
 
 // rig is a cluster of real nodes in this process.
 type rig struct {
-	t   *testing.T
-	api string // URL
-	ctl string // the core's gossip address
+	t     *testing.T
+	api   string // URL
+	ctl   string // the core's gossip address
+	admin string // the core's admin port
 }
 
 // freeAddrs are loopback addresses that nobody uses, for TCP and UDP.
@@ -96,7 +95,7 @@ func newRig(t *testing.T) *rig {
 		Log: corelog.Config{Dir: t.TempDir()},
 	}
 	run(t, "core-1", func(ctx context.Context) error { return core.Run(ctx, cfg) })
-	r := &rig{t: t, api: "http://" + addrs[0], ctl: addrs[2]}
+	r := &rig{t: t, api: "http://" + addrs[0], ctl: addrs[2], admin: addrs[3]}
 	r.await("http://" + addrs[0] + "/readyz")
 	return r
 }
@@ -201,8 +200,3 @@ func token(t *testing.T, user string) string {
 	}
 	return tok
 }
-
-var (
-	_ = fmt.Sprint
-	_ = client.Config{}
-)

@@ -32,6 +32,7 @@ func newDemo(cfg Config, places []place) (http.Handler, error) {
 	mux.Handle("GET /sdk/", http.StripPrefix("/sdk/", http.FileServerFS(js.Files)))
 	mux.HandleFunc("GET /dev/config", func(w http.ResponseWriter, _ *http.Request) { answer(w, describe(cfg, places)) })
 	mux.HandleFunc("GET /dev/token", token)
+	mux.HandleFunc("POST /dev/users/{user}/name", rename)
 	mux.HandleFunc("POST /dev/rooms/{room}/{verb}", membership)
 	return mux, nil
 }
@@ -92,6 +93,35 @@ func token(w http.ResponseWriter, r *http.Request) {
 	answer(w, map[string]string{"token": t})
 }
 
+// rename gives a user another name, as an application's backend would.
+func rename(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Name string `json:"name"`
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&body); err != nil || body.Name == "" {
+		http.Error(w, "the body must be {\"name\": …}", http.StatusBadRequest)
+		return
+	}
+	doc, err := named(body.Name)
+	if err == nil {
+		_, err = backend().PatchUser(r.Context(), wire.UserID(r.PathValue("user")), doc)
+	}
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// refuse says why a backend's call was not done.
+func refuse(w http.ResponseWriter, err error) {
+	status := http.StatusBadGateway
+	if client.IsCode(err, wire.NotFound) {
+		status = http.StatusNotFound
+	}
+	http.Error(w, err.Error(), status)
+}
+
 // membership joins or leaves a room, as an application's backend would.
 func membership(w http.ResponseWriter, r *http.Request) {
 	var body struct {
@@ -113,11 +143,7 @@ func membership(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if _, err := backend().ChangeMembers(r.Context(), wire.RoomID(r.PathValue("room")), add, remove); err != nil {
-		status := http.StatusBadGateway
-		if client.IsCode(err, wire.NotFound) {
-			status = http.StatusNotFound
-		}
-		http.Error(w, err.Error(), status)
+		refuse(w, err)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -22,6 +22,21 @@ var users = []struct {
 	{"u6", "Fatou Diallo"},
 }
 
+// others are in the rooms that everybody is in, for lists and searches: names as
+// they are, with accents and in several scripts.
+var others = map[wire.UserID]string{
+	"agnieszka": "Agnieszka Wójcik", "aigerim": "Айгерім Сейтқали", "amal": "أمل الخطيب", "ananya": "अनन्या शर्मा",
+	"anais": "Anaïs Lefèvre", "arjun": "அர்ஜுன் குமார்", "astrid": "Åstrid Sørensen", "caglar": "Çağlar Yıldız",
+	"daniel": "Daniel Mensah", "elena": "Ελένη Παπαδάκη", "emre": "Emre Öztürk", "giorgi": "გიორგი ბერიძე",
+	"haruto": "佐藤 陽斗", "ines": "Inês Magalhães", "jiri": "Jiří Dvořák", "jose": "José Álvarez",
+	"josefina": "Josefina Núñez", "kalani": "Kalani Kahananui", "lucia": "Lucía Peña", "lukasz": "Łukasz Kowalczyk",
+	"mei": "王美玲", "minjun": "김민준", "naledi": "Naledi Dlamini", "noa": "נועה לוי",
+	"nomvula": "Nomvula Khumalo", "oksana": "Оксана Мельник", "omar": "عمر حداد", "petra": "Petra Horváthová",
+	"rachel": "Rachel O’Connor", "sakura": "鈴木 さくら", "sigridur": "Sigríður Jónsdóttir", "somchai": "สมชาย ศรีสุข",
+	"tariq": "طارق محمود", "thuy": "Nguyễn Thị Thúy", "tigran": "Տիգրան Հակոբյան", "vaino": "Väinö Mäkelä",
+	"xavier": "Xavier Müller", "yusuf": "Yusuf Demir", "zanele": "Zanele Ndlovu", "zoe": "Zoë Krüger",
+}
+
 // rooms are where they meet; everybody is in those without members.
 var rooms = []struct {
 	id      wire.RoomID
@@ -53,6 +68,14 @@ func seed(ctx context.Context) error {
 		}
 		people[u.id] = doc
 		everybody = append(everybody, u.id)
+	}
+	for id, name := range others {
+		doc, err := named(name)
+		if err != nil {
+			return err
+		}
+		people[id] = doc
+		everybody = append(everybody, id)
 	}
 	if _, err := c.PutUsers(ctx, people); err != nil {
 		return fmt.Errorf("seed the demo's users: %w", err)

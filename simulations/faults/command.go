@@ -30,7 +30,7 @@ behind. Parts that this machine can't run (a mount needs root) are told apart.
 
 `)
 	for _, s := range scenarios() {
-		fmt.Fprintf(&b, "  %-10s %s\n", s.name, s.fault)
+		fmt.Fprintf(&b, "  %-18s %s\n", s.name, s.fault)
 	}
 	b.WriteString(`
   selvedge bench faults --quick
@@ -48,7 +48,7 @@ type scenario struct {
 
 // scenarios are all of them, in the order in which they run.
 func scenarios() []scenario {
-	return []scenario{coreKill, edgeKill, slowSockets, diskFull, readOnly, powerLoss, powerLossAlways, coreStall, coreOfThree, retention, lateChannel, joins}
+	return []scenario{coreKill, edgeKill, slowSockets, diskFull, readOnly, noFiles, powerLoss, powerLossAlways, coreStall, clockSteps, coreOfThree, stallOfThree, twoOfThree, fullOfThree, retention, lateChannel, joins}
 }
 
 // errNotHere says that a machine can't run a part. It breaks no promise.

@@ -43,10 +43,39 @@ var diskFull = scenario{
 	},
 }
 
+// Linux refuses to mount a file system read-only again while files are open for
+// writing in it, as the core's are. What takes a folder away under open files, and
+// can be undone, is the immutable flag: every write fails at once, also to files
+// that were open before.
 var readOnly = scenario{
 	name:  "read-only",
-	fault: "the core's data folder takes no new files; then it does",
+	fault: "the core's data folder, on an ext4 of its own, and all files in it, open ones, too, take no write any more (chattr -R +i); then they do",
 	must:  "publishes are refused with unavailable (503); nothing acknowledged is lost; it recovers by itself",
+	run: func(ctx context.Context, r *run) error {
+		disk, unmount, err := mountImage(ctx)
+		if err != nil {
+			return err
+		}
+		data := filepath.Join(disk, "data")
+		defer func() {
+			if r.fleet != nil {
+				r.fleet.Stop() // the core holds the folder
+			}
+			_ = immutable(data, false) // it is where the part failed in the midst
+			if err := unmount(); err != nil {
+				r.progress("%v", err)
+			}
+		}()
+		return r.withoutDisk(ctx, fleet.Config{Data: data, Regions: []string{"us-east"}},
+			func() error { return immutable(data, true) },
+			func() error { return immutable(data, false) })
+	},
+}
+
+var noFiles = scenario{
+	name:  "no-files",
+	fault: "the core's data folder takes no new files (chmod), and those that are open can be written; then it takes new ones again",
+	must:  readOnly.must,
 	run: func(ctx context.Context, r *run) error {
 		data, err := os.MkdirTemp("", "selvedge-data-")
 		if err != nil {

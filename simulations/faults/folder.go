@@ -1,9 +1,14 @@
 package faults
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // filler is the file that takes the room on a disk.
@@ -35,4 +40,60 @@ func chmodAll(dir string, mode fs.FileMode) error {
 		}
 		return os.Chmod(path, mode)
 	})
+}
+
+// imageBytes is the size of an ext4 of a part's own; its file is sparse.
+const imageBytes = 256 << 20
+
+// mountImage makes an empty ext4 in a file, and mounts it. unmount takes it away,
+// and removes both. It fails with errNotHere where that can't be.
+func mountImage(ctx context.Context) (disk string, unmount func() error, err error) {
+	dir, err := os.MkdirTemp("", "selvedge-disk-")
+	if err != nil {
+		return "", nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(dir) // nothing is mounted
+		}
+	}()
+	image, disk := filepath.Join(dir, "image"), filepath.Join(dir, "disk")
+	if err := errors.Join(os.Mkdir(disk, 0o750), os.WriteFile(image, nil, 0o600), os.Truncate(image, imageBytes)); err != nil {
+		return "", nil, err
+	}
+	if _, err := exec.LookPath("chattr"); err != nil {
+		return "", nil, fmt.Errorf("%w: it needs chattr: %w", errNotHere, err)
+	}
+	for _, line := range [][]string{{"mkfs.ext4", "-q", "-F", image}, {"mount", "-o", "loop", image, disk}} {
+		if out, err := exec.CommandContext(ctx, line[0], line[1:]...).CombinedOutput(); err != nil {
+			return "", nil, fmt.Errorf("%w: %s (it needs root, ext4 and loop devices): %w: %s", errNotHere, line[0], err, strings.TrimSpace(string(out)))
+		}
+	}
+	return disk, func() error {
+		if out, err := exec.Command("umount", disk).CombinedOutput(); err != nil {
+			return fmt.Errorf("umount %s: %w: %s", disk, err, out)
+		}
+		return os.RemoveAll(dir)
+	}, nil
+}
+
+// immutable makes a folder and all that is in it take no writes, or take them
+// again. Files may come and go meanwhile; it fails if the folder does not obey.
+func immutable(dir string, yes bool) error {
+	flag := "-i"
+	if yes {
+		flag = "+i"
+	}
+	out, _ := exec.Command("chattr", "-R", flag, dir).CombinedOutput() // it complains of files that have gone meanwhile
+	probe := filepath.Join(dir, "faults.tmp")
+	err := os.WriteFile(probe, nil, 0o600)
+	switch {
+	case yes && err == nil:
+		return fmt.Errorf("chattr %s %s: it takes files all the same: %s", flag, dir, out)
+	case yes:
+		return nil
+	case err != nil:
+		return fmt.Errorf("chattr %s: %w: %s", flag, err, out)
+	}
+	return os.Remove(probe)
 }

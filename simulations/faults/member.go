@@ -48,7 +48,8 @@ func newMember(a *account, delivered *atomic.Int64, user wire.UserID, edges []st
 	m := &member{user: string(user), delivered: delivered}
 	m.account.Store(a)
 	m.client, err = client.New(client.Config{
-		Edges: edges, Static: true, Name: "faults/1", Dial: m.dial,
+		Objects: -1, // it looks at frames only
+		Edges:   edges, Static: true, Name: "faults/1", Dial: m.dial,
 		Token: func(context.Context) (string, error) { return token, nil },
 		Events: client.Events{
 			Welcome: m.welcome, Message: m.message,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,8 +18,12 @@ import (
 	"selvedge/wire"
 )
 
-// retryPause is between a publish that failed and the next.
-const retryPause = 20 * time.Millisecond
+const (
+	// retryPause is between a publish that failed and the next.
+	retryPause = 20 * time.Millisecond
+	// shunTime is how long a core that did not answer in time is passed over.
+	shunTime = 10 * time.Second
+)
 
 // publishers publish to rooms, one each, without a pause but for the rate. Each
 // numbers its messages and waits for the answer to one before it sends the next.
@@ -32,17 +37,22 @@ type publishers struct {
 	text     string        // of each message
 	channels map[wire.Channel]bool
 
-	round int
+	round    int
+	patience time.Duration // with a core that doesn't answer; 0 = endless
 
 	acked, failed, repeated atomic.Int64
 	odd                     atomic.Int64          // of the failed: an answer that isn't unavailable (503)
 	refusal                 atomic.Pointer[error] // the first failure since it was reset
 
 	mu          sync.Mutex
-	first, last map[wire.LogID]wire.Seq // guarded by mu; positions that were acknowledged
-	numbered    map[wire.Channel]int    // guarded by mu; messages, by channel; a publisher's at its end
-	waiting     map[wire.Channel]bool   // guarded by mu; channels without an acknowledged message that was sent after since
-	since       time.Time               // guarded by mu
+	first, last map[wire.LogID]wire.Seq   // guarded by mu; positions that were acknowledged
+	ends        map[wire.Channel]wire.Seq // guarded by mu; the same by channel, the last one
+	numbered    map[wire.Channel]int      // guarded by mu; messages, by channel; a publisher's at its end
+	waiting     map[wire.Channel]bool     // guarded by mu; channels without an acknowledged message that was sent after since
+	since       time.Time                 // guarded by mu
+	failures    map[wire.Channel]error    // guarded by mu; the last one of each channel
+
+	shunned map[string]time.Time // guarded by mu; cores, by URL, that are not asked before
 
 	quit    chan struct{} // closed by stop
 	once    sync.Once
@@ -63,8 +73,8 @@ func (r *run) publish(ctx context.Context, rooms, rate, size int, cores ...strin
 // publishTo is publish for other channels.
 func (r *run) publishTo(ctx context.Context, chs []wire.Channel, rate, size int, cores ...string) {
 	p := &publishers{
-		book: r.book, round: r.round, first: map[wire.LogID]wire.Seq{}, last: map[wire.LogID]wire.Seq{},
-		numbered: map[wire.Channel]int{}, channels: map[wire.Channel]bool{}, gap: time.Duration(len(chs)) * time.Second / time.Duration(rate),
+		book: r.book, round: r.round, patience: r.patience, ends: map[wire.Channel]wire.Seq{}, shunned: map[string]time.Time{}, first: map[wire.LogID]wire.Seq{}, last: map[wire.LogID]wire.Seq{},
+		numbered: map[wire.Channel]int{}, failures: map[wire.Channel]error{}, channels: map[wire.Channel]bool{}, gap: time.Duration(len(chs)) * time.Second / time.Duration(rate),
 		text: strings.Repeat("warp and weft ", size/14), quit: make(chan struct{}),
 	}
 	pool := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: len(chs)}}
@@ -101,7 +111,7 @@ func (p *publishers) placed(ch wire.Channel, sent time.Time, at backend.Placed) 
 	if first, ok := p.first[at.P]; !ok || at.Seq < first {
 		p.first[at.P] = at.Seq
 	}
-	p.last[at.P] = max(p.last[at.P], at.Seq)
+	p.last[at.P], p.ends[ch] = max(p.last[at.P], at.Seq), max(p.ends[ch], at.Seq)
 }
 
 // each begins to wait for a message of each channel, sent from now on.
@@ -116,6 +126,18 @@ func (p *publishers) had() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.waiting) == 0
+}
+
+// still are the channels that had none, each with its last failure.
+func (p *publishers) still() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []string
+	for ch := range p.waiting {
+		all = append(all, fmt.Sprintf("%s: %v", ch, p.failures[ch]))
+	}
+	slices.Sort(all)
+	return strings.Join(all, "; ")
 }
 
 // publisher publishes to one channel.
@@ -151,6 +173,13 @@ func (o *publisher) run(ctx context.Context, offset time.Duration) {
 	}
 }
 
+// failure notes why a message was not acknowledged, and when by which core.
+func (o *publisher) failure(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.failures[o.ch] = fmt.Errorf("%s: %s: %w", time.Now().Format(time.TimeOnly), o.cores[o.core].BaseURL, err)
+}
+
 // end notes how many messages there were.
 func (o *publisher) end() {
 	o.mu.Lock()
@@ -174,6 +203,11 @@ func (o *publisher) one(ctx context.Context) bool {
 	if o.ids {
 		m.MsgID = fmt.Sprint(o.round, "-", o.n)
 	}
+	if o.patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.patience)
+		defer cancel()
+	}
 	sent := time.Now()
 	placed, err := o.cores[o.core].Publish(ctx, m)
 	if err != nil {
@@ -182,7 +216,8 @@ func (o *publisher) one(ctx context.Context) bool {
 			o.odd.Add(1)
 		}
 		o.refusal.CompareAndSwap(nil, &err)
-		o.core = (o.core + 1) % len(o.cores)
+		o.failure(err)
+		o.turn(errors.Is(err, context.DeadlineExceeded))
 		o.begun = o.ids
 		return false
 	}
@@ -194,6 +229,31 @@ func (o *publisher) one(ctx context.Context) bool {
 	o.acked.Add(1)
 	o.begun = false
 	return true
+}
+
+// turn goes to the next core. One that did not answer is passed over by all for a
+// while, if there is another, as a load balancer does.
+func (o *publisher) turn(silent bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := time.Now()
+	if silent {
+		o.shunned[o.cores[o.core].BaseURL] = now.Add(shunTime)
+	}
+	// Where all are passed over, it is the one that was the longest ago.
+	next := o.core
+	for i := 1; i <= len(o.cores); i++ {
+		k := (o.core + i) % len(o.cores)
+		until := o.shunned[o.cores[k].BaseURL]
+		if now.After(until) {
+			next = k
+			break
+		}
+		if until.Before(o.shunned[o.cores[next].BaseURL]) {
+			next = k
+		}
+	}
+	o.core = next
 }
 
 // refused waits until a publish fails, and says how the first one did.

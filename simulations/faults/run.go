@@ -41,7 +41,10 @@ type run struct {
 	binary string
 	env    []string      // of the nodes
 	stall  time.Duration // how long nothing may be delivered before the rest counts as lost
-	stderr io.Writer
+	// patience is the publishers', with a core that doesn't answer; 0 = endless.
+	// Set before they are started.
+	patience time.Duration
+	stderr   io.Writer
 
 	fleet   *fleet.Fleet
 	api     *backend.Client // of the first core

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Config is what a fleet is made of.
@@ -31,6 +32,8 @@ type Config struct {
 	Regions []string
 	// EdgeFlags are for each edge.
 	EdgeFlags []string
+	// Patience bounds the start of a node; 0 = 30 s.
+	Patience time.Duration
 }
 
 // Fleet is cores and their edges.
@@ -96,7 +99,7 @@ func (f *Fleet) startCores(ctx context.Context) error {
 	}
 	f.Core = f.Cores[0]
 	for _, n := range f.Cores {
-		if err := n.await(ctx); err != nil {
+		if err := n.await(ctx, f.cfg.Patience); err != nil {
 			return err
 		}
 	}
@@ -157,7 +160,7 @@ func (f *Fleet) Restart(ctx context.Context, old *Node) (*Node, error) {
 	if f.Core == old {
 		f.Core = n
 	}
-	return n, n.await(ctx)
+	return n, n.await(ctx, f.cfg.Patience)
 }
 
 // StartEdge adds an edge in a region, with more flags. With --tls-cert among
@@ -178,7 +181,7 @@ func (f *Fleet) StartEdge(ctx context.Context, region string, flags ...string) (
 		return nil, err
 	}
 	f.Edges = append(f.Edges, n)
-	return n, n.await(ctx)
+	return n, n.await(ctx, f.cfg.Patience)
 }
 
 // Stop ends every node, edges first, and removes what is temporary.

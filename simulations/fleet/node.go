@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -13,7 +14,7 @@ import (
 )
 
 const (
-	// readyTime bounds the start of a node.
+	// readyTime bounds the start of a node, if nothing else is said.
 	readyTime = 30 * time.Second
 	// stopTime bounds its end, before it is killed.
 	stopTime = 15 * time.Second
@@ -58,8 +59,8 @@ func (f *Fleet) start(name string, under, args []string) (*Node, error) {
 }
 
 // await waits until the node is fit for traffic.
-func (n *Node) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTime)
+func (n *Node) await(ctx context.Context, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(patience, readyTime))
 	defer cancel()
 	for !Ready(ctx, n.Admin) {
 		select {

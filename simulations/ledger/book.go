@@ -72,8 +72,11 @@ func (b *book) placedStays(a *account) []stay {
 	for i := range stays {
 		if s := &stays[i]; s.placed {
 			s.allowed = 0
-			for s.allowed < len(a.acked) && a.at[s.allowed] <= s.from {
-				s.allowed++ // those without an acknowledgement, and without a place, too
+			for n := range a.acked {
+				// One without an acknowledgement has no place: it may lie on either side.
+				if at, ok := a.at[n]; ok && at <= s.from {
+					s.allowed = n + 1
+				}
 			}
 			s.required = s.allowed
 		}

@@ -25,6 +25,7 @@ type account struct {
 	acked   []bool           // by number, up to the last one: acknowledged to the publisher
 	at      map[int]wire.Seq // of those acknowledged with their place
 	readers map[string]*book // by client
+	twice   []int            // may come once more: see PowerLoss
 }
 
 // New is an empty ledger.
@@ -167,6 +168,21 @@ func (l *Ledger) Afresh(client string) {
 		if s := b.present(); s != nil && !s.over {
 			s.over = true
 			b.stays = append(b.stays, stay{allowed: b.last() + 1, required: a.begun, joined: s.joined})
+		}
+	}
+}
+
+// PowerLoss says that the logs may have lost their end just now. What was being
+// published, and is not acknowledged yet, may have been delivered and lost; who
+// tries it again has it delivered again, in the new epoch.
+func (l *Ledger) PowerLoss() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range l.channels {
+		for n := range a.begun {
+			if n >= len(a.acked) || !a.acked[n] {
+				a.twice = append(a.twice, n)
+			}
 		}
 	}
 }

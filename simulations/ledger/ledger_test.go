@@ -123,6 +123,9 @@ func TestStories(t *testing.T) {
 		"a place that is after it": {
 			"subscribing 0 1 joinedat0 -0 -1", Result{Acknowledged: 2, Expected: 1, Delivered: 1, Optional: 1, Uninvited: 1},
 		},
+		"what has no answer may be of the next stay": {
+			"joining joined leaving 0 1 ?2 subscribing joinedat1 3 -2 -3", Result{Acknowledged: 3, Expected: 1, Delivered: 1, Unacknowledged: 1},
+		},
 		"an epoch ends": {
 			"joining joined 0 -0 1 afresh 2 -2", Result{Acknowledged: 3, Expected: 2, Delivered: 2},
 		},
@@ -162,8 +165,8 @@ func tell(l *Ledger, word string) {
 		l.Leaving(user, ch)
 	case "subscribing":
 		l.Subscribing(user, ch)
-	case "joinedat0":
-		l.JoinedAt(user, ch, 100)
+	case "joinedat0", "joinedat1":
+		l.JoinedAt(user, ch, wire.Seq(100+word[len(word)-1]-'0'))
 	case "afresh":
 		l.Afresh(user)
 	default:
@@ -183,5 +186,35 @@ func tell(l *Ledger, word string) {
 		default:
 			l.AcknowledgedAt(ch, l.Next(ch), place(0))
 		}
+	}
+}
+
+// What was under way when the logs lost their end may come once more; what was
+// acknowledged by then, or is published later, may not.
+func TestPowerLoss(t *testing.T) {
+	l := New()
+	l.Expect(user, ch)
+	for range 3 { // 2 is tried again afterwards
+		l.Next(ch)
+	}
+	l.Acknowledged(ch, 0)
+	l.Acknowledged(ch, 1)
+	see := func(numbers ...int) {
+		for _, n := range numbers {
+			l.Saw(user, ch, n)
+		}
+	}
+	see(0, 1, 2)
+	l.PowerLoss()
+	l.Afresh(user)
+	l.Acknowledged(ch, 2)
+	l.Acknowledged(ch, l.Next(ch))
+	see(2, 3)
+	if r := l.Result(); !r.Kept() {
+		t.Errorf("%+v", r)
+	}
+	see(0, 2, 3)
+	if r := l.Result(); r.Duplicated != 3 {
+		t.Errorf("%+v, want three that came again", r)
 	}
 }

@@ -126,6 +126,9 @@ func (j *judge) book(a *account, b *book) {
 		case times > 0:
 			j.Unacknowledged++
 		}
+		if slices.Contains(a.twice, n) {
+			times--
+		}
 		for range times - 1 {
 			j.broken(&j.Duplicated, "came again", n, at)
 		}

@@ -120,7 +120,7 @@ func (n *Network) releaseLocked(h *host) {
 		return
 	}
 	held := h.held
-	h.held = nil
+	h.held, h.waiting = nil, 0
 	for _, do := range held {
 		do()
 	}
@@ -168,7 +168,7 @@ func (n *Network) Revive(id Host) {
 
 func (n *Network) killLocked(h *host) {
 	h.dead = true
-	h.held = nil
+	h.held, h.waiting = nil, 0
 	for s := range h.sockets {
 		s.dieLocked()
 	}

@@ -45,9 +45,14 @@ type host struct {
 	dead    bool
 	stalls  int      // stalls that hold at present
 	held    []func() // what waits for them to end, in order
+	waiting int      // how much that is, in bytes
+	flying  int      // bytes on their way to it
 	sockets map[socket]struct{}
 	port    uint16 // the last ephemeral one
 }
 
 // socket is what dies with its host.
-type socket interface{ dieLocked() }
+type socket interface {
+	dieLocked()
+	pendingLocked() int // bytes
+}

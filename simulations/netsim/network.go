@@ -56,6 +56,7 @@ type Network struct {
 	listeners map[netip.AddrPort]*Listener
 	dialed    map[netip.AddrPort]bool // ports that connections have at the side that dialed
 	sent      []packet                // in this instant
+	quiet     []func()                // to be called when all wait
 	events    events
 	faults    []*Fault // that hold at present
 	calm      bool     // no fault begins any more
@@ -162,6 +163,7 @@ func (n *Network) run() {
 		}
 		synctest.Wait() // until all have said what they have to say at this instant
 		n.mu.Lock()
+		n.quietLocked()
 		n.dueLocked() // faults of this instant are about what is sent in it
 		n.passLocked()
 		if len(n.events.heap) > 0 {
@@ -189,7 +191,7 @@ func (n *Network) passOneLocked(p packet) {
 		return
 	}
 	if l.from.stalls > 0 {
-		l.from.held = append(l.from.held, func() { n.passOneLocked(p) })
+		l.from.holdLocked(p.size, func() { n.passOneLocked(p) })
 		return
 	}
 	path, cut := n.pathLocked(l)
@@ -213,16 +215,18 @@ func (n *Network) passOneLocked(p packet) {
 		n.cfg.Watch(told)
 	}
 	for _, at := range arrivals[:times] {
+		l.to.flying += p.size
 		n.events.add(at, l.id, func() { n.arriveLocked(p) })
 	}
 }
 
 // arriveLocked is the moment when a packet reaches its host.
 func (n *Network) arriveLocked(p packet) {
+	p.link.to.flying -= p.size
 	switch to := p.link.to; {
 	case to.dead:
 	case to.stalls > 0:
-		to.held = append(to.held, p.arrive)
+		to.holdLocked(p.size, p.arrive)
 	default:
 		p.arrive()
 	}

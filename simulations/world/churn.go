@@ -14,8 +14,8 @@ func (p *people) churn(ctx context.Context) {
 	r := p.dice("churn", 0)
 	for pause(ctx, r, p.load.Churn) {
 		who, i := r.IntN(p.load.Users), r.IntN(p.channels())
-		if i%p.load.Users == who {
-			continue // who publishes stays
+		if p.owner(i) == who {
+			continue
 		}
 		at := seat{who, p.channel(i)}
 		p.mu.Lock()
@@ -27,17 +27,18 @@ func (p *people) churn(ctx context.Context) {
 		}
 		own := rand.New(rand.NewPCG(r.Uint64(), r.Uint64()))
 		p.wg.Go(func() {
-			now := p.change(ctx, at, was, own)
+			err := p.change(ctx, at, was, own)
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			p.in[at], p.busy[at] = now, false
+			p.in[at], p.busy[at] = !was && err == nil, err != nil
 		})
 	}
 }
 
-// change has a client join or leave, and says whether it is in then. A change
-// whose outcome is unknown counts as a leave: it is asked for again some time.
-func (p *people) change(ctx context.Context, at seat, in bool, r *rand.Rand) bool {
+// change has a client join or leave. One whose outcome is unknown, and that may
+// still be done at any time, is the last at this seat; nothing is promised there
+// any more.
+func (p *people) change(ctx context.Context, at seat, in bool, r *rand.Rand) error {
 	ctx = context.WithoutCancel(ctx)
 	if !at.ch.IsTopic() {
 		limited, cancel := context.WithTimeout(ctx, changeTime)
@@ -50,8 +51,7 @@ func (p *people) change(ctx context.Context, at seat, in bool, r *rand.Rand) boo
 	defer c.log.Debug("has an answer", "ch", at.ch, "leave", in)
 	if in {
 		p.w.Book.Leaving(user, at.ch)
-		_ = p.leave(ctx, c, at.ch) // done or not, nothing is promised any more
-		return false
+		return p.leave(ctx, c, at.ch, r)
 	}
 	if r.IntN(2) == 0 { // in the middle of what comes back
 		after := time.Duration(r.Int64N(int64(dropWithin)))
@@ -60,24 +60,27 @@ func (p *people) change(ctx context.Context, at seat, in bool, r *rand.Rand) boo
 			c.Drop()
 		})
 	}
-	return p.join(ctx, c, at.ch) == nil
+	err := p.join(ctx, c, at.ch, r)
+	if err != nil {
+		p.w.Book.Leaving(user, at.ch)
+	}
+	return err
 }
 
-func (p *people) leave(ctx context.Context, c *Client, ch wire.Channel) error {
+func (p *people) leave(ctx context.Context, c *Client, ch wire.Channel, r *rand.Rand) error {
 	if ch.IsTopic() {
 		return c.Unsubscribe(ctx, ch)
 	}
-	_, err := p.w.API.ChangeMembers(ctx, roomID(ch), nil, []wire.UserID{c.User})
-	return err
+	return p.w.API.ChangeMembers(ctx, r.Int(), roomID(ch), nil, []wire.UserID{c.User})
 }
 
 // join has a client join. To a topic that it has had it comes back where it
 // left.
-func (p *people) join(ctx context.Context, c *Client, ch wire.Channel) error {
+func (p *people) join(ctx context.Context, c *Client, ch wire.Channel, r *rand.Rand) error {
 	user := string(c.User)
 	if !ch.IsTopic() {
 		p.w.Book.Joining(user, ch)
-		_, err := p.w.API.ChangeMembers(ctx, roomID(ch), []wire.UserID{c.User}, nil)
+		err := p.w.API.ChangeMembers(ctx, r.Int(), roomID(ch), []wire.UserID{c.User}, nil)
 		if err == nil {
 			p.w.Book.Joined(user, ch)
 		}
@@ -89,6 +92,7 @@ func (p *people) join(ctx context.Context, c *Client, ch wire.Channel) error {
 		p.w.Book.Subscribing(user, ch)
 		placed, err := c.Subscribe(ctx, ch, nil)
 		if err == nil {
+			c.log.Debug("is subscribed", "ch", ch, "from", placed.Seq)
 			p.w.Book.JoinedAt(user, ch, placed.Seq)
 		}
 		return err

@@ -34,7 +34,9 @@ type Client struct {
 	afresh   int                   // guarded by mu; welcomes after the first that resumed nothing
 	trouble  []string              // guarded by mu; what should not happen
 	pause    time.Duration         // guarded by mu; that each message takes
-	last     map[wire.Channel]last // guarded by mu
+	last     map[wire.Channel]last // guarded by mu; in the present epoch
+	edge     string                // guarded by mu; that it is connected to, "" = none
+	sights   sights                // guarded by mu
 }
 
 // last is the latest message of a channel.
@@ -52,6 +54,7 @@ func (w *World) AddClient(ctx context.Context, topics ...wire.Channel) (*Client,
 	c := &Client{
 		User: wire.UserID(fmt.Sprintf("u%d", i)), Host: firstClient + netsim.Host(i),
 		w: w, done: make(chan struct{}), conns: map[net.Conn]struct{}{}, last: map[wire.Channel]last{},
+		sights: newSights(),
 	}
 	c.log = w.logger(string(c.User))
 	now := time.Now()
@@ -64,7 +67,7 @@ func (w *World) AddClient(ctx context.Context, topics ...wire.Channel) (*Client,
 	c.Client, err = client.New(client.Config{
 		Edges: []string{w.Edges[i%len(w.Edges)].URL}, Topics: topics, Dial: c.dial,
 		Token:  func(context.Context) (string, error) { return token, nil },
-		Events: c.events(), Log: c.log,
+		Events: c.see(c.events()), Log: c.log,
 	})
 	if err != nil {
 		return nil, err
@@ -98,7 +101,7 @@ func (c *Client) events() client.Events {
 		Joined: func(j *wire.Joined) { c.log.Debug("joined", "ch", j.Ch, "from", j.From, "v", j.V) },
 		Left:   func(l *wire.Left) { c.log.Debug("left", "ch", l.Ch, "v", l.V) },
 		Live:   func(l *wire.Live) { c.log.Debug("live", "ch", l.Ch, "seq", l.Seq) },
-		State:  func(s client.State) { c.log.Debug("state", "is", s.String()) },
+		State:  c.moved,
 		Violation: func(v client.Violation) {
 			c.complain("violation: %+v", v)
 		},
@@ -106,13 +109,34 @@ func (c *Client) events() client.Events {
 	}
 }
 
+// moved takes note of where the client is.
+func (c *Client) moved(s client.State) {
+	c.log.Debug("state", "is", s.String())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.edge = ""
+	if s.Kind == client.Connected {
+		c.edge = s.Edge.ID
+	}
+}
+
+// session is the edge that the client is connected to, "" = none, and the number
+// of the session.
+func (c *Client) session() (edge string, number int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.edge, c.welcomes
+}
+
 func (c *Client) welcomed(m *wire.Welcome) {
 	c.log.Debug("welcome", "resumed", m.Resumed, "at", m.Cursor.At, "behind", m.Cursor.Behind, "v", m.Cursor.V)
 	c.mu.Lock()
 	c.welcomes++
+	c.forgetSightsLocked(m)
 	fresh := c.welcomes > 1 && !m.Resumed
 	if fresh {
 		c.afresh++
+		clear(c.last)
 	}
 	c.mu.Unlock()
 	if fresh {
@@ -141,6 +165,23 @@ func (c *Client) received(m *client.Message) {
 	c.mu.Unlock()
 	if pause > 0 {
 		<-time.After(pause)
+	}
+}
+
+// publish publishes until there is an answer that says more than that it can't be
+// done now, or ctx ends.
+func (c *Client) publish(ctx context.Context, ch wire.Channel, data wire.Data, id string) (wire.Seq, error) {
+	for {
+		placed, err := c.Publish(ctx, ch, data, id)
+		var refused *client.RequestError
+		if !errors.As(err, &refused) || refused.Code != wire.Unavailable {
+			return placed.Seq, err
+		}
+		select {
+		case <-ctx.Done():
+			return 0, err
+		case <-time.After(tryPause):
+		}
 	}
 }
 
@@ -179,38 +220,4 @@ func (c *Client) Slow(pause time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pause = pause
-}
-
-// Drop closes the client's connections under it.
-func (c *Client) Drop() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for conn := range c.conns {
-		_ = conn.Close() // it may be closed already
-	}
-	clear(c.conns)
-}
-
-func (c *Client) dial(ctx context.Context, _, addr string) (net.Conn, error) {
-	conn, err := c.w.Net.Dial(ctx, c.Host, addr)
-	if err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.conns[conn] = struct{}{}
-	return &tracked{conn, c}, nil
-}
-
-// tracked is a connection of a client.
-type tracked struct {
-	net.Conn
-	c *Client
-}
-
-func (t *tracked) Close() error {
-	t.c.mu.Lock()
-	delete(t.c.conns, t.Conn)
-	t.c.mu.Unlock()
-	return t.Conn.Close()
 }

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	backend "selvedge/core/client"
 	"selvedge/wire"
 )
 
@@ -27,6 +26,8 @@ type Load struct {
 	Churn time.Duration
 	// Drops is the mean time between two connections that are cut. 0 = none.
 	Drops time.Duration
+	// Authors has each message say who wrote it, and mention somebody.
+	Authors bool
 	// Slow is how many of the users take half a second for each message.
 	Slow int
 }
@@ -36,6 +37,8 @@ const (
 	// included. What a client asks for lasts as long as it takes.
 	publishTime = 20 * time.Second
 	changeTime  = 20 * time.Second
+	// copyTime is more than the copies of a log are ever apart.
+	copyTime = 2 * time.Second
 	// dropWithin is how soon who came is dropped, at most.
 	dropWithin = 400 * time.Millisecond
 	slowness   = 500 * time.Millisecond
@@ -54,7 +57,12 @@ type people struct {
 
 	mu   sync.Mutex
 	in   map[seat]bool // guarded by mu; who is where, as far as was asked for
-	busy map[seat]bool // guarded by mu; where a change is under way
+	busy map[seat]bool // guarded by mu; where a change is under way, or its outcome unknown
+
+	slowest time.Duration             // guarded by mu; that a publish took
+	failed  []error                   // guarded by mu; of publishes that were not acknowledged in time
+	bytes   int64                     // guarded by mu; of the messages that were published
+	places  map[wire.Channel][]landed // guarded by mu; of messages that were acknowledged
 }
 
 // seat is a client's in a channel.
@@ -63,8 +71,14 @@ type seat struct {
 	ch     wire.Channel
 }
 
+// landed is a message's in its log, and when that was known.
+type landed struct {
+	seq wire.Seq
+	at  time.Duration
+}
+
 func newPeople(w *World, load Load) *people {
-	return &people{w: w, load: load, seed: w.cfg.Seed, in: map[seat]bool{}, busy: map[seat]bool{}}
+	return &people{w: w, load: load, seed: w.cfg.Seed, in: map[seat]bool{}, busy: map[seat]bool{}, places: map[wire.Channel][]landed{}}
 }
 
 func room(i int) wire.Channel  { return wire.Channel(fmt.Sprintf("room:r%d", i)) }
@@ -92,7 +106,7 @@ func (p *people) settle(ctx context.Context) error {
 		ch := p.channel(i)
 		var members []wire.UserID
 		for u := range p.load.Users {
-			if r.IntN(2) == 0 && u != i%p.load.Users { // one is always in, and publishes
+			if r.IntN(2) == 0 && u != p.owner(i) {
 				continue
 			}
 			user := wire.UserID(fmt.Sprintf("u%d", u))
@@ -106,13 +120,14 @@ func (p *people) settle(ctx context.Context) error {
 		if ch.IsTopic() {
 			continue
 		}
-		if _, err := p.w.API.PutRoom(ctx, roomID(ch), backend.Document{Data: emptyMap}); err != nil {
+		if err := p.w.API.PutRoom(ctx, roomID(ch)); err != nil {
 			return err
 		}
-		if _, err := p.w.API.ChangeMembers(ctx, roomID(ch), members, nil); err != nil {
+		if err := p.w.API.ChangeMembers(ctx, i, roomID(ch), members, nil); err != nil {
 			return err
 		}
 	}
+	<-time.After(copyTime) // a core reads what another one wrote a little later
 	for u := range p.load.Users {
 		if _, err := p.w.AddClient(ctx, topics[u]...); err != nil {
 			return err
@@ -127,6 +142,18 @@ func (p *people) settle(ctx context.Context) error {
 }
 
 func (p *people) channels() int { return p.load.Rooms + p.load.Topics }
+
+// owner is the client that is always in channel number i. Of one in three channels
+// it is the publisher; neighbours of these are at different edges.
+func (p *people) owner(i int) int {
+	if byClient(i) {
+		return i / 3 % p.load.Users
+	}
+	return i % p.load.Users
+}
+
+// byClient reports whether a channel's publisher is a client, and not the backend.
+func byClient(i int) bool { return i%3 == 2 }
 
 // channel number i: rooms first, then topics.
 func (p *people) channel(i int) wire.Channel {
@@ -176,56 +203,6 @@ func until(ctx context.Context, most time.Duration, holds func() bool) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(100 * time.Millisecond):
-		}
-	}
-	return nil
-}
-
-func (p *people) publishSome(ctx context.Context, i int) {
-	r, every := p.dice("publish", i), p.load.Every
-	if i < p.load.Quiet {
-		every *= quietness
-	}
-	for pause(ctx, r, every) {
-		_ = p.publish(ctx, i) // what nobody has the acknowledgement of, may be lost
-	}
-}
-
-// publish publishes the next message of channel i: one in three channels by a
-// client, which has the channel for itself, the others by the backend. The
-// publish is not cut short when ctx ends.
-func (p *people) publish(ctx context.Context, i int) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTime)
-	defer cancel()
-	ch := p.channel(i)
-	n := p.w.Book.Next(ch)
-	data, err := wire.ParseJSON(fmt.Appendf(nil, `{"n":%d,"padding":%q}`, n, strings.Repeat("x", p.load.Padding)))
-	if err != nil {
-		return err
-	}
-	id := fmt.Sprint(n)
-	var seq wire.Seq
-	if i%3 == 2 {
-		placed, e := p.w.Clients[i%p.load.Users].Publish(ctx, ch, data, id)
-		seq, err = placed.Seq, e
-	} else {
-		placed, e := p.w.API.Publish(ctx, backend.Message{Channel: ch, Data: data, MsgID: id})
-		seq, err = placed.Seq, e
-	}
-	if err == nil {
-		p.w.Book.AcknowledgedAt(ch, n, seq)
-	}
-	return err
-}
-
-// publishAll publishes one message to each channel, and tries until each was
-// acknowledged.
-func (p *people) publishAll(ctx context.Context) error {
-	for i := range p.channels() {
-		for p.publish(ctx, i) != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
 		}
 	}
 	return nil

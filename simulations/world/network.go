@@ -12,13 +12,22 @@ import (
 	"selvedge/topology/region"
 )
 
-// Hosts of a world. Clients follow firstClient, edges firstEdge.
+// Hosts of a world. Clients follow firstClient, edges firstEdge, and further
+// cores the backend.
 const (
 	coreHost    netsim.Host = 1
 	backendHost netsim.Host = 2 // publishes, and changes rooms
 	firstEdge   netsim.Host = 10
 	firstClient netsim.Host = 100
 )
+
+// coreAt is the host of core number i.
+func coreAt(i int) netsim.Host {
+	if i == 0 {
+		return coreHost
+	}
+	return backendHost + netsim.Host(i)
+}
 
 // Ports, the same on every host.
 const (

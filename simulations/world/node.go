@@ -7,11 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"time"
 
-	"selvedge/core"
-	corelog "selvedge/core/log"
 	"selvedge/edge"
 	"selvedge/internal/config"
 	"selvedge/internal/identity"
@@ -30,6 +27,7 @@ type Node struct {
 	URL  string // of the API, or the public port
 
 	killed bool
+	folder string // of a core
 
 	w    *World
 	stop context.CancelFunc
@@ -87,8 +85,14 @@ func (n *Node) Stop() error {
 // Kill takes the node off the network without a word, as a power cut of its
 // machine does, and ends it there.
 func (n *Node) Kill() {
-	n.killed = true
+	n.w.note("%s is killed", n.Name)
 	n.w.Net.Kill(n.Host)
+	n.die()
+}
+
+// die ends what runs on a host that is dead.
+func (n *Node) die() {
+	n.killed = true
 	n.stop()
 	<-n.done
 }
@@ -101,31 +105,6 @@ func keys(role, name string) (node.Keys, error) {
 }
 
 func port(p int) string { return fmt.Sprintf("0.0.0.0:%d", p) }
-
-// startCore starts the core on the world's folder.
-func (w *World) startCore(ctx context.Context) error {
-	const name = "core-1"
-	k, err := keys("core", name)
-	if err != nil {
-		return err
-	}
-	gossip, err := newGossipSockets(w.Net, coreHost)
-	if err != nil {
-		return err
-	}
-	cfg := core.Config{
-		Name: name, Region: w.places[coreHost], Keys: k, APIKeys: identity.DevAPIKeys(), Build: config.ReadBuild(),
-		Logger:  w.logger(name),
-		APIAddr: port(httpPort), LinkAddr: port(linkPort), AdminAddr: port(adminPort), Reachable: reachable,
-		Network: sockets{w.Net, coreHost}, GossipTransport: gossip,
-		Log: corelog.Config{Dir: filepath.Join(w.cfg.Dir, name), Logs: w.cfg.Logs},
-	}
-	if w.cfg.Core != nil {
-		w.cfg.Core(&cfg)
-	}
-	w.Core = w.start(ctx, name, coreHost, func(ctx context.Context) error { return core.Run(ctx, cfg) })
-	return w.Core.await(ctx)
-}
 
 // startEdge starts edge number i.
 func (w *World) startEdge(ctx context.Context, i int) error {
@@ -140,7 +119,7 @@ func (w *World) startEdge(ctx context.Context, i int) error {
 	}
 	cfg := edge.Config{
 		Name: name, Region: w.places[host], Keys: k, Tokens: identity.DevTokens(), Build: config.ReadBuild(),
-		Seeds: []string{coreHost.Addr(gossipPort).String()}, Logger: w.logger(name),
+		Seeds: w.seeds(host), Logger: w.logger(name),
 		PublicAddr: port(httpPort), LinkAddr: port(linkPort), AdminAddr: port(adminPort), Reachable: reachable,
 		Network: sockets{w.Net, host}, GossipTransport: gossip,
 		Transport: "portable", AllowedOrigins: []string{"*"}, CacheBytes: 64 << 20, Ping: 25 * time.Second,

@@ -2,14 +2,13 @@ package world
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"runtime"
-	"strings"
 	"time"
 
-	"selvedge/simulations/ledger"
 	"selvedge/simulations/netsim"
 )
 
@@ -28,6 +27,19 @@ type Scenario struct {
 	Meanwhile func(ctx context.Context, w *World) error
 	// Gaps may be told, since the logs keep less than somebody is away for.
 	Gaps bool
+	// Within bounds how long a publish takes, tries at all cores included; 0 =
+	// publishTime, and it may fail.
+	Within time.Duration
+	// Afresh is how often every client has to start afresh: once per new epoch.
+	Afresh int
+	// Asks has the clients read all the time, to see what is said to be stale; it
+	// names the times at which all answers of an edge must be, and at which none.
+	Asks *Freshness
+	// Society is the state that changes, and is asked for, meanwhile; nil = none.
+	// Its answers are looked at as Asks has it, and the world is empty at the end.
+	Society *Society
+	// Memory bounds what queues may take; nil = it is not looked at.
+	Memory *Memory
 }
 
 const (
@@ -40,37 +52,6 @@ const (
 	// circles: virtual time has all the time for that.
 	mostPackets = 2_000_000
 )
-
-// Report is what became of a run.
-type Report struct {
-	ledger.Result
-	Scenario string
-	Seed     uint64
-	Faults   []string // as drawn
-	Problems []string // promises that were broken; none = the run is good
-	Welcomes int      // of all clients, the first ones included
-	Network  netsim.Stats
-	Virtual  time.Duration
-}
-
-// Good reports whether every promise was kept.
-func (r *Report) Good() bool { return len(r.Problems) == 0 }
-
-func (r *Report) String() string {
-	var out strings.Builder
-	line := func(format string, args ...any) { _, _ = fmt.Fprintf(&out, format+"\n", args...) } // a Builder takes all
-	line("%s, seed %d: %v in %v; %d welcomes, %d of %d packets lost", r.Scenario, r.Seed, r.Result, r.Virtual.Round(time.Millisecond), r.Welcomes, r.Network.Lost, r.Network.Sent)
-	for _, f := range r.Faults {
-		line("  fault %s", f)
-	}
-	for _, p := range r.Problems {
-		line("  broken: %s", p)
-	}
-	return strings.TrimSpace(out.String())
-}
-
-// problems that are named, at most.
-const named = 10
 
 // Play runs a scenario with a seed and data in dir, inside the bubble of the
 // caller. The report says what promises were broken; the error that the world
@@ -92,19 +73,28 @@ func (s *Scenario) Play(ctx context.Context, seed uint64, dir string, logger *sl
 	if err := p.settle(ctx); err != nil {
 		return nil, err
 	}
+	var society *society
+	if s.Society != nil {
+		society = newSociety(p, *s.Society)
+		if err := society.settle(ctx); err != nil {
+			return nil, err
+		}
+	}
 	report := &Report{Scenario: s.Name, Seed: seed}
+	var faults []netsim.Fault
 	if s.Faults != nil {
 		begin := w.Net.Since()
 		for _, f := range s.Faults(p.dice("faults", 0), w) {
 			f.At += begin
 			report.Faults = append(report.Faults, f.String())
-			w.Net.Inject(f)
+			faults = append(faults, f)
 		}
+		w.Net.Inject(faults...)
 	}
 	ctx, unwatch := w.watch(ctx)
 	defer unwatch()
-	s.goOn(ctx, w, p, report)
-	s.recover(ctx, w, p, report)
+	s.goOn(ctx, w, p, society, w.cutsOf(faults), report)
+	s.recover(ctx, w, p, society, report)
 	if ctx.Err() != nil {
 		report.Problems = append(report.Problems, context.Cause(ctx).Error())
 	}
@@ -121,7 +111,7 @@ func forgetTimers() {
 }
 
 // goOn is the safety phase: load and faults.
-func (s *Scenario) goOn(ctx context.Context, w *World, p *people, report *Report) {
+func (s *Scenario) goOn(ctx context.Context, w *World, p *people, society *society, cuts []cut, report *Report) {
 	ctx, cancel := context.WithTimeout(ctx, s.For)
 	defer cancel()
 	if s.Meanwhile != nil {
@@ -131,7 +121,32 @@ func (s *Scenario) goOn(ctx context.Context, w *World, p *people, report *Report
 			}
 		})
 	}
+	said := answers{cuts: cuts}
+	if society != nil {
+		p.wg.Go(func() { society.live(ctx, &said) })
+	} else if s.Asks != nil {
+		for i, c := range w.Clients {
+			p.wg.Go(func() { said.ask(ctx, c, i%2 == 0, p.channel(i)) })
+		}
+	}
+	taken := used{bound: s.Memory}
+	if s.Memory != nil {
+		p.wg.Go(func() { taken.watch(ctx, w) })
+	}
 	p.live(ctx)
+	if s.Asks != nil {
+		said.report(s.Asks, report)
+	}
+	if s.Memory != nil {
+		taken.report(p.bytes, report)
+	}
+	report.Faults = append(report.Faults, w.happened()...)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	report.Slowest = p.slowest
+	if s.Within > 0 && (p.slowest > s.Within || p.failed != nil) {
+		report.Problems = append(report.Problems, fmt.Sprintf("a publish took %v, where %v was promised, or failed: %v", p.slowest, s.Within, errors.Join(p.failed...)))
+	}
 }
 
 // watch ends ctx when something goes round in circles.
@@ -147,8 +162,10 @@ func (w *World) watch(ctx context.Context) (context.Context, context.CancelFunc)
 }
 
 // recover is the liveness phase: no faults, and everybody gets everything.
-func (s *Scenario) recover(ctx context.Context, w *World, p *people, report *Report) {
+func (s *Scenario) recover(ctx context.Context, w *World, p *people, society *society, report *Report) {
 	w.Net.Calm()
+	calm := w.Net.Since()
+	all := ctx
 	ctx, cancel := context.WithTimeout(ctx, recovery)
 	defer cancel()
 	if err := p.publishAll(ctx); err != nil {
@@ -161,26 +178,12 @@ func (s *Scenario) recover(ctx context.Context, w *World, p *people, report *Rep
 	case <-ctx.Done():
 	case <-time.After(silence):
 	}
-}
-
-func (s *Scenario) judge(w *World, report *Report) {
-	report.Result = w.Book.Result()
-	report.Network, report.Virtual = w.Net.Stats(), w.Net.Since()
-	report.Problems = append(report.Problems, w.Book.Problems(named)...)
-	for _, c := range w.Clients {
-		all, afresh := c.Welcomes()
-		report.Welcomes += all
-		if afresh > 0 {
-			report.Problems = append(report.Problems, fmt.Sprintf("%s had to start afresh %d times", c.User, afresh))
-		}
-		for _, t := range c.Trouble() {
-			report.Problems = append(report.Problems, fmt.Sprintf("%s: %s", c.User, t))
-		}
+	if society != nil {
+		society.check(all, calm)
+		society.report(report)
 	}
-	if report.Gone > 0 && !s.Gaps {
-		report.Problems = append(report.Problems, fmt.Sprintf("%d were told as gone, and nothing was dropped", report.Gone))
-	}
-	if len(report.Problems) > named {
-		report.Problems = append(report.Problems[:named], "and more")
+	report.Problems = append(report.Problems, w.leaks(all)...)
+	if society != nil {
+		report.Problems = append(report.Problems, w.leave(all)...)
 	}
 }

@@ -3,6 +3,7 @@ package world
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"selvedge/core"
@@ -17,13 +18,13 @@ func standard(name string) Scenario {
 		Name:   name,
 		Config: Config{Home: "us-east", Regions: []string{"us-east", "eu-west", "ap-southeast"}, Logs: 4},
 		Load:   Load{Users: 9, Rooms: 9, Topics: 3, Every: time.Second, Churn: time.Second},
-		For:    time.Minute,
+		For:    30 * time.Second,
 	}
 }
 
 // everything is what all links are.
 func everything(w *World) []netsim.Host {
-	hosts := []netsim.Host{coreHost}
+	hosts := w.coreHosts()
 	for _, e := range w.Edges {
 		hosts = append(hosts, e.Host)
 	}
@@ -40,11 +41,13 @@ func worse(path netsim.Path) func(*rand.Rand, *World) []netsim.Fault {
 // Scenarios are the ones that must hold, for any seed.
 func Scenarios() []Scenario {
 	calm := standard("calm")
+	calm.For = 15 * time.Second
 
 	drops := standard("connections and links drop")
+	drops.For = 40 * time.Second
 	drops.Load.Drops = 500 * time.Millisecond
 	drops.Faults = func(r *rand.Rand, w *World) (out []netsim.Fault) {
-		for at := time.Duration(0); at < time.Minute; at += time.Duration(r.Int64N(int64(15 * time.Second))) {
+		for at := time.Duration(0); at < drops.For; at += time.Duration(r.Int64N(int64(15 * time.Second))) {
 			out = append(out, netsim.Fault{
 				At: at, For: time.Duration(r.Int64N(int64(8 * time.Second))), Cut: true,
 				Hosts: []netsim.Host{w.Edges[r.IntN(len(w.Edges))].Host}, Others: []netsim.Host{coreHost},
@@ -64,6 +67,7 @@ func Scenarios() []Scenario {
 	far.Load.Drops = 2 * time.Second
 
 	partition := standard("a partition of 30 s")
+	partition.For = 50 * time.Second
 	partition.Faults = func(r *rand.Rand, w *World) []netsim.Fault {
 		return []netsim.Fault{
 			{At: 10 * time.Second, For: 30 * time.Second, Hosts: []netsim.Host{w.Edges[r.IntN(3)].Host}, Cut: true},
@@ -72,6 +76,7 @@ func Scenarios() []Scenario {
 	}
 
 	stall := standard("the core stalls without dying")
+	stall.For = 40 * time.Second
 	stall.Load.Drops = 5 * time.Second
 	stall.Faults = func(r *rand.Rand, _ *World) []netsim.Fault {
 		return []netsim.Fault{
@@ -82,18 +87,19 @@ func Scenarios() []Scenario {
 
 	killed := standard("an edge is killed")
 	killed.Meanwhile = func(ctx context.Context, w *World) error {
-		if pause(ctx, rand.New(rand.NewPCG(w.cfg.Seed, 1)), 20*time.Second) {
+		if pause(ctx, rand.New(rand.NewPCG(w.cfg.Seed, 1)), 10*time.Second) {
 			w.Edges[1].Kill()
 		}
 		return nil
 	}
 
 	churn := standard("joins, leaves, subscribes, and drops amid back frames")
+	churn.For = 20 * time.Second
 	churn.Load.Every, churn.Load.Churn, churn.Load.Drops = 200*time.Millisecond, 100*time.Millisecond, time.Second
-	churn.For = 30 * time.Second
 
 	slow := standard("slow clients")
 	slow.Load = Load{Users: 9, Rooms: 9, Topics: 3, Every: 500 * time.Millisecond, Churn: 2 * time.Second, Padding: 4 << 10, Slow: 3}
+	slow.For = 20 * time.Second
 	slow.Config.Buffer = 16 << 10
 	slow.Config.Edge = func(c *edge.Config) { c.SocketBudget = 32 << 10 }
 
@@ -110,7 +116,8 @@ func Scenarios() []Scenario {
 		}
 	}
 
-	return []Scenario{calm, drops, loss, reordering, far, partition, stall, killed, churn, slow, retention}
+	one := []Scenario{calm, drops, loss, reordering, far, partition, stall, killed, churn, slow, retention}
+	return slices.Concat(one, crashes(), several(), watched(), societies())
 }
 
 // clientHosts are where the clients are.

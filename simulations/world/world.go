@@ -7,30 +7,36 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"selvedge/core"
-	backend "selvedge/core/client"
 	"selvedge/edge"
-	"selvedge/internal/identity"
 	"selvedge/simulations/ledger"
 	"selvedge/simulations/netsim"
+	"selvedge/simulations/world/replica"
 )
 
 // Config says what a World is like. It is not modified.
 type Config struct {
 	// Seed decides about the network, as far as chance does.
 	Seed uint64
-	// Dir is a folder for the core's data.
+	// Dir is a folder for the cores' data.
 	Dir string
 	// Home is the region of the core, and Regions those of the edges, one each.
 	Home    string
 	Regions []string
+	// More are the regions of further cores. With these the logs are replicated
+	// among all, by package replica; without, they are the core's own, on disk.
+	More []string
 	// Logs is the number of frame logs; 0 = the core's default.
 	Logs int
-	// Core and Edge may change a node's settings; nil = they stay.
+	// Core and Edge may change a node's settings, at each of its starts; nil = they
+	// stay.
 	Core func(*core.Config)
 	Edge func(*edge.Config)
+	// Heard has it noted what the state log says, and when.
+	Heard bool
 	// Buffer is what a TCP socket holds in each direction, in bytes; 0 = 256 KiB.
 	Buffer int
 	// Clients bounds how many there may be.
@@ -45,15 +51,21 @@ const linger = time.Minute
 // World is a running cluster.
 type World struct {
 	Net     *netsim.Network
-	Core    *Node
+	Cores   []*Node
 	Edges   []*Node
 	Clients []*Client
-	API     *backend.Client // of the core, from the backend's host
+	API     *Backend
 	Book    *ledger.Ledger
+	truth   *witness         // nil if Config says nothing of it
+	Logs    *replica.Cluster // of several cores; nil = of one
 
 	cfg    Config
 	places geography
 	http   *http.Client
+	boots  []string // by core: the identity of its machine's boot
+
+	mu     sync.Mutex
+	events []string // guarded by mu; see note
 }
 
 // Start runs a cluster, and returns when all its nodes are fit for traffic. It
@@ -63,16 +75,20 @@ func Start(ctx context.Context, cfg Config) (*World, error) {
 	if err := w.layOut(); err != nil {
 		return w, err
 	}
+	w.boots = make([]string, 1+len(cfg.More))
 	w.Net = netsim.New(netsim.Config{Seed: cfg.Seed, Path: w.places.path, Buffer: cfg.Buffer})
+	if cfg.Heard {
+		w.truth = newWitness(w.Net.Since)
+	}
 	w.http = &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
 			return w.Net.Dial(ctx, backendHost, addr)
 		},
 	}}
-	if err := w.startCore(ctx); err != nil {
+	if err := w.startCores(ctx); err != nil {
 		return w, err
 	}
-	w.API = &backend.Client{BaseURL: w.Core.URL, Key: identity.DevAPIKey, HTTP: w.http}
+	w.API = newBackend(w)
 	for i := range cfg.Regions {
 		if err := w.startEdge(ctx, i); err != nil {
 			return w, err
@@ -89,6 +105,11 @@ func (w *World) layOut() error {
 		return err
 	}
 	w.places[coreHost], w.places[backendHost] = home, home
+	for i, name := range w.cfg.More {
+		if w.places[coreAt(i+1)], err = place(name); err != nil {
+			return err
+		}
+	}
 	for i, name := range w.cfg.Regions {
 		r, err := place(name)
 		if err != nil {
@@ -102,13 +123,13 @@ func (w *World) layOut() error {
 	return nil
 }
 
-// Close ends clients, edges, the core and the network.
+// Close ends clients, edges, cores and the network.
 func (w *World) Close() error {
 	var errs []error
 	for _, c := range w.Clients {
 		errs = append(errs, c.stop())
 	}
-	for _, n := range append(w.Edges, w.Core) {
+	for _, n := range append(w.Edges, w.Cores...) {
 		if n == nil {
 			continue
 		}
@@ -118,6 +139,9 @@ func (w *World) Close() error {
 	}
 	if w.http != nil {
 		w.http.CloseIdleConnections()
+	}
+	if w.Logs != nil {
+		w.Logs.Close()
 	}
 	if w.Net != nil {
 		w.Net.Close()

@@ -3,7 +3,9 @@ package link
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -40,6 +42,9 @@ type DialConfig struct {
 	Peer         string      // the core that must answer; "" = any core
 	Receiver     Receiver
 	Status       func() Status // told upstream each second; nil = nothing is
+	// Ends is told where the upstream's logs end, the state log last: at about each
+	// second, from one goroutine. It must not keep the slice. Nil = nobody is.
+	Ends func([]wire.Seq)
 }
 
 // Link is the side that follows. Its methods are safe for concurrent use.
@@ -57,6 +62,7 @@ type Link struct {
 	finished chan struct{} // closed when Run has returned
 	offset   atomic.Int64  // nanoseconds that the peer's clock is ahead of ours
 	rtt      atomic.Int64  // nanoseconds, of the best recent ping
+	pings    pings
 
 	mu   sync.Mutex
 	logs map[wire.LogID]*logStream // guarded by mu; the newest of each log
@@ -175,7 +181,7 @@ func (l *Link) Query(ctx context.Context, q *wire.Query) (*wire.Answer, error) {
 	var a *wire.Answer
 	if err = writeMessage(st, q); err == nil {
 		_ = st.Close()
-		a, err = readAnswer(st, q.T)
+		a, err = readAnswer(st, q)
 	}
 	if err != nil {
 		st.CancelRead(quic.StreamErrorCode(codeDone))
@@ -187,12 +193,12 @@ func (l *Link) Query(ctx context.Context, q *wire.Query) (*wire.Answer, error) {
 	return a, nil
 }
 
-func readAnswer(st *quic.Stream, t wire.QueryKind) (*wire.Answer, error) {
-	b, err := readEncoded(st, maxControl)
+func readAnswer(st io.Reader, q *wire.Query) (*wire.Answer, error) {
+	b, err := readEncoded(st, maxControl, q.Space)
 	if err != nil {
 		return nil, err
 	}
-	return wire.ParseAnswer(t, b)
+	return wire.ParseAnswer(q.T, b)
 }
 
 // Signal sends a signal upstream, best effort: it never blocks. It fails if s
@@ -225,7 +231,7 @@ func (l *Link) ping(ctx context.Context) error {
 			st := l.cfg.Status()
 			m.Status = &st
 		}
-		m.Sent = time.Now().UnixNano()
+		m.Sent = l.pings.sent(time.Now())
 		if err := l.send(ctx, m); err != nil {
 			return err
 		}
@@ -237,24 +243,23 @@ func (l *Link) ping(ctx context.Context) error {
 	}
 }
 
-// readControl takes pongs. Of each run of eight it believes the quickest: the
-// less a ping waited on its way, the less its asymmetry can lie.
+// readControl takes pongs.
 func (l *Link) readControl() error {
-	var best time.Duration
-	for n := 0; ; n++ {
+	var r race
+	for {
 		var m message
-		if err := readMessage(l.control, &m, 1<<10); err != nil {
+		if err := readMessage(l.control, &m, maxPong); err != nil {
 			return err
 		}
 		if m.T != tPong {
 			return fmt.Errorf("%w: a control message %q", ErrProtocol, m.T)
 		}
-		now := time.Now().UnixNano()
-		rtt := time.Duration(now - m.Sent)
-		if n%8 == 0 || rtt < best {
-			best = rtt
+		if rtt, offset, ok := l.pings.pong(m.Sent, m.At, time.Now()); ok && r.run(rtt, offset) {
 			l.rtt.Store(int64(rtt))
-			l.offset.Store(m.At - (m.Sent + int64(rtt)/2))
+			l.offset.Store(int64(offset))
+		}
+		if l.cfg.Ends != nil && len(m.Ends) == l.Logs+1 {
+			l.cfg.Ends(m.Ends)
 		}
 	}
 }
@@ -275,6 +280,13 @@ func (l *Link) readSignals(ctx context.Context) error {
 // NewTransport lets links be dialled, and taken, over one socket. Its owner
 // closes it, then pc.
 func NewTransport(pc net.PacketConn) *quic.Transport { return &quic.Transport{Conn: pc} }
+
+// Left reports whether the link has ended because the upstream stopped, in good
+// order.
+func (l *Link) Left() bool {
+	var app *quic.ApplicationError
+	return errors.As(context.Cause(l.conn.Context()), &app) && app.Remote && app.ErrorCode == codeDone && app.ErrorMessage == leaving
+}
 
 // Done is closed when the link has ended.
 func (l *Link) Done() <-chan struct{} { return l.conn.Context().Done() }

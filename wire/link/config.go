@@ -34,6 +34,10 @@ const (
 	codeProtocol quic.ApplicationErrorCode = 1
 )
 
+// leaving is the reason of a server that stops: its links end in good order, and
+// it will not be back soon.
+const leaving = "leaving"
+
 const (
 	// pingEvery paces the pings that measure round trip and clock offset, and
 	// keep the connection alive.
@@ -44,6 +48,8 @@ const (
 	// maxControl bounds one control message, query or answer, in bytes: a
 	// downstream names all its interests of a log in one, some seven million.
 	maxControl = 64 << 20
+	// maxPong bounds a pong, in bytes: with the ends of wire.MaxLogs logs.
+	maxPong = 8 << 10
 	// maxRecord bounds one record of a log's stream. The largest is a marker
 	// with all interests of a control message.
 	maxRecord = maxControl

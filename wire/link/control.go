@@ -25,7 +25,7 @@ type message struct {
 	// welcome
 	Epoch string     `json:"epoch,omitempty"`
 	Logs  int        `json:"logs,omitempty"`
-	Ends  []wire.Seq `json:"ends,omitempty"` // by log, the state log last
+	Ends  []wire.Seq `json:"ends,omitempty"` // by log, the state log last; in pongs, too
 
 	// open, interest, close
 	P     wire.LogID `json:"p,omitempty"`
@@ -89,16 +89,16 @@ func writeMessage(w io.Writer, m any) error {
 
 // readMessage reads what writeMessage wrote, of at most limit bytes.
 func readMessage(r io.Reader, m any, limit int) error {
-	b, err := readEncoded(r, limit)
+	b, err := readEncoded(r, limit, nil)
 	if err != nil {
 		return err
 	}
 	return wire.Msgpack.Decode(b, m)
 }
 
-// readEncoded reads a message that is left encoded. It grows its buffer with
-// what arrives, not with what is claimed.
-func readEncoded(r io.Reader, limit int) ([]byte, error) {
+// readEncoded reads a message that is left encoded, into what space gives if it
+// is large enough; nil = none is given.
+func readEncoded(r io.Reader, limit int, space func(n int) []byte) ([]byte, error) {
 	var size [4]byte
 	if _, err := io.ReadFull(r, size[:]); err != nil {
 		return nil, err
@@ -107,16 +107,23 @@ func readEncoded(r io.Reader, limit int) ([]byte, error) {
 	if n > int64(limit) {
 		return nil, fmt.Errorf("%w: a message of %d bytes, at most %d are allowed", ErrProtocol, n, limit)
 	}
-	return readBytes(r, int(n))
+	if space == nil {
+		return readBytes(r, int(n), nil)
+	}
+	return readBytes(r, int(n), space(int(n)))
 }
 
 // believed is a claimed size, in bytes, for which room is made before anything
 // has arrived.
 const believed = 256 << 10
 
-// readBytes reads n bytes.
-func readBytes(r io.Reader, n int) ([]byte, error) {
-	b := make([]byte, 0, min(n, believed))
+// readBytes reads n bytes, into space if it is large enough. It grows a buffer
+// of its own with what arrives, not with what is claimed.
+func readBytes(r io.Reader, n int, space []byte) ([]byte, error) {
+	b := space[:0]
+	if cap(b) < n {
+		b = make([]byte, 0, min(n, believed))
+	}
 	for {
 		at := len(b)
 		b = b[:min(n, cap(b))]

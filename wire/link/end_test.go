@@ -29,6 +29,9 @@ func TestServerThatStopsSaysGoodbye(t *testing.T) {
 		if err := d.wait(); err != nil {
 			t.Errorf("a link ended with %v", err)
 		}
+		if !d.Left() {
+			t.Error("a downstream does not know that the server has left")
+		}
 	}
 	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("the downstreams noticed after %v", took)
@@ -41,8 +44,8 @@ func TestDownstreamThatStopsSaysGoodbye(t *testing.T) {
 	d.open(0, 0)
 	eventually(t, "the peer is listed", func() bool { return len(s.Peers()) == 1 })
 	d.stop()
-	if d.err != nil {
-		t.Errorf("Run returned %v after its context ended", d.err)
+	if d.err != nil || d.Left() {
+		t.Errorf("Run returned %v after its context ended; the server has left: %t", d.err, d.Left())
 	}
 	if err := receive(t, "the server's word", s.down); err != nil {
 		t.Errorf("the server reports %v", err)
@@ -65,6 +68,9 @@ func TestResetEndsEveryLink(t *testing.T) {
 	s.Reset("epoch")
 	if err := errors.Join(a.wait(), b.wait()); err != nil {
 		t.Errorf("the links ended with %v", err)
+	}
+	if a.Left() || b.Left() {
+		t.Error("a server that resets its links is said to have left")
 	}
 }
 

@@ -45,6 +45,7 @@ type feed struct {
 	n      uint64 // of the link's streams of this log
 	tail   *tail.Tail
 	out    io.Writer
+	region string // of the downstream
 	events *ServerEvents
 
 	stop context.CancelFunc // ends run
@@ -66,9 +67,9 @@ type feed struct {
 	buf      []byte
 }
 
-func newFeed(src Source, p wire.LogID, n uint64, t *tail.Tail, out io.Writer, events *ServerEvents) *feed {
+func newFeed(src Source, p wire.LogID, n uint64, t *tail.Tail, out io.Writer, region string, events *ServerEvents) *feed {
 	return &feed{
-		src: src, p: p, n: n, tail: t, out: out, events: events, gone: make(chan struct{}),
+		src: src, p: p, n: n, tail: t, out: out, region: region, events: events, gone: make(chan struct{}),
 		changed: make(chan struct{}, 1), applied: make(chan struct{}),
 		interest: map[wire.Key]struct{}{},
 	}
@@ -266,12 +267,23 @@ func (f *feed) catchUp(ctx context.Context) error {
 func (f *feed) appendWanted(records []tail.Record) {
 	for i := range records {
 		r := &records[i]
-		if r.Kind != tail.Watermark && !f.has(r.Keys) {
+		if r.Kind == tail.Watermark && isOld(r) || r.Kind != tail.Watermark && !f.has(r.Keys) {
 			continue
 		}
 		f.buf = appendRecord(f.buf, r.Kind, r.Bytes)
-		f.events.Sent(f.p, r.Kind, len(r.Bytes))
+		f.events.Sent(f.region, r.Kind, len(r.Bytes))
 	}
+}
+
+// watermarkAge is how old a watermark may be that is sent, by the clock that stamped
+// it: an edge takes it for the present when it comes. One that the tail has still had
+// when the log was opened, or that waited for a slow link, is left out. The next comes
+// within a second, unless nobody knows any more where the log ends.
+const watermarkAge = time.Second
+
+func isOld(r *tail.Record) bool {
+	at, err := watermarkTime(r)
+	return err == nil && time.Since(at) > watermarkAge
 }
 
 // has is wants without the lock: only the feed's goroutine writes interest.

@@ -41,6 +41,32 @@ func TestMessageRoundTripAndEveryTruncation(t *testing.T) {
 	}
 }
 
+// An answer is read into the space that is there for it, if it fits.
+func TestAnswersLieInTheSpaceGiven(t *testing.T) {
+	want := wire.Answer{Epoch: "e", Hellos: wire.Data("\x94\x90\x90\x90\x90")}
+	b, err := encodeMessage(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{0, len(b) - 5, len(b) - 4, len(b) + 100} {
+		space := make([]byte, size)
+		a, err := readAnswer(bytes.NewReader(b), &wire.Query{T: wire.QHello, Space: func(int) []byte { return space[:size/2] }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(&want, a); diff != "" {
+			t.Errorf("%d bytes of space (-want +got):\n%s", size, diff)
+		}
+		fits := size >= len(b)-4
+		if in := bytes.Contains(space, want.Hellos); in != fits {
+			t.Errorf("%d bytes of space for %d: used %v", size, len(b)-4, in)
+		}
+		if in := fits && &a.Hellos[len(a.Hellos)-1] == &space[len(b)-5]; in != fits {
+			t.Errorf("%d bytes of space: the hellos do not lie in it", size)
+		}
+	}
+}
+
 // An edge with a million users names two million interests of the state log
 // when it links again.
 func TestTwoMillionInterestsFitOneMessage(t *testing.T) {

@@ -60,28 +60,38 @@ func (p *peer) handshake(ctx context.Context) error {
 		return err
 	}
 	p.control, p.node, p.region = control, m.Node, m.Region
+	ends := p.ends()
+	return writeMessage(control, message{T: tWelcome, Epoch: p.src.Epoch(), Logs: len(ends) - 1, Ends: ends})
+}
+
+// ends are the logs' ends, the state log's last.
+func (p *peer) ends() []wire.Seq {
 	logs := p.src.Logs()
 	ends := make([]wire.Seq, logs+1)
-	for i := range logs {
-		if t := p.src.Tail(wire.LogID(i)); t != nil {
+	for i := range ends {
+		id := wire.LogID(i)
+		if i == logs {
+			id = wire.StateLog
+		}
+		if t := p.src.Tail(id); t != nil {
 			ends[i] = t.End()
 		}
 	}
-	if t := p.src.Tail(wire.StateLog); t != nil {
-		ends[logs] = t.End()
-	}
-	return writeMessage(control, message{T: tWelcome, Epoch: p.src.Epoch(), Logs: logs, Ends: ends})
+	return ends
 }
 
-// run serves the link until it ends.
-func (p *peer) run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
+// run serves the link until it ends, or ctx does, since the server stops.
+func (p *peer) run(parent context.Context) error {
+	g, ctx := errgroup.WithContext(parent)
 	g.Go(func() error { return p.readControl(ctx, g) })
 	g.Go(func() error { return p.acceptQueries(ctx, g) })
 	g.Go(func() error { return p.readSignals(ctx) })
 	g.Go(func() error { return sendSignals(ctx, p.conn, p.signals) })
 	g.Go(func() error { // whatever ends first ends the connection, and so the rest
 		<-ctx.Done()
+		if parent.Err() != nil {
+			return p.conn.CloseWithError(codeDone, leaving)
+		}
 		return closeAfter(p.conn, context.Cause(ctx))
 	})
 	return ended(g.Wait())
@@ -108,7 +118,7 @@ func (p *peer) readControl(ctx context.Context, g *errgroup.Group) error {
 		case tPing:
 			at := time.Now().UnixNano()
 			p.status.Store(m.Status)
-			err = writeMessage(p.control, message{T: tPong, Sent: m.Sent, At: at})
+			err = writeMessage(p.control, message{T: tPong, Sent: m.Sent, At: at, Ends: p.ends()})
 		default:
 			err = fmt.Errorf("%w: a control message %q", ErrProtocol, m.T)
 		}
@@ -134,7 +144,7 @@ func (p *peer) open(ctx context.Context, g *errgroup.Group, m *message) error {
 		return fmt.Errorf("%w: %d logs are being fed: those that were closed are not read to their end", ErrProtocol, n)
 	}
 	p.opens[m.P]++
-	f := newFeed(p.src, m.P, p.opens[m.P], t, out, &p.srv.cfg.Events)
+	f := newFeed(p.src, m.P, p.opens[m.P], t, out, p.region, &p.srv.cfg.Events)
 	own, stop := context.WithCancel(ctx)
 	f.stop = stop
 	p.feeds[m.P] = f
@@ -273,5 +283,6 @@ func (p *peer) info() PeerInfo {
 	for _, f := range p.feeds {
 		i.Interests += f.interests()
 	}
+	i.State = p.feeds[wire.StateLog] != nil
 	return i
 }

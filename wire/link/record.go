@@ -16,7 +16,8 @@ import (
 //
 //	1 frame      the frame
 //	2 state      the state record
-//	3 watermark  uvarint position, uvarint the core's clock in Unix ms
+//	3 watermark  uvarint position, uvarint the core's clock in Unix ms, uvarint
+//	             the log's floor: records up to it are gone
 //	4 marker     uvarint delta id, uvarint position, then 8 bytes for each key
 //	             of the delta that has, or may have, records in (since, position]
 //	5 gap        uvarint position: records up to it are gone, then 8 bytes for
@@ -39,10 +40,26 @@ type Marker struct {
 	Moved []wire.Key
 }
 
-// StampWatermark is the watermark record of a log whose end is seq.
-func StampWatermark(seq wire.Seq, now time.Time) tail.Record {
+// StampWatermark is the watermark record of a log whose end is seq, and of which
+// everything up to floor is gone.
+func StampWatermark(seq, floor wire.Seq, now time.Time) tail.Record {
 	b := binary.AppendUvarint(nil, uint64(seq))
-	return tail.Record{Seq: seq, Kind: tail.Watermark, Bytes: binary.AppendUvarint(b, uint64(now.UnixMilli()))}
+	b = binary.AppendUvarint(b, uint64(now.UnixMilli()))
+	return tail.Record{Seq: seq, Kind: tail.Watermark, Bytes: binary.AppendUvarint(b, uint64(floor))}
+}
+
+// WatermarkFloor is the floor of a watermark.
+func WatermarkFloor(r *tail.Record) (wire.Seq, error) {
+	var seq, clock, floor uint64
+	_, err := numbers(r.Bytes, &seq, &clock, &floor)
+	return wire.Seq(floor), err
+}
+
+// watermarkTime is when a watermark was stamped, to the ms.
+func watermarkTime(r *tail.Record) (time.Time, error) {
+	var seq, clock, floor uint64
+	_, err := numbers(r.Bytes, &seq, &clock, &floor)
+	return time.UnixMilli(int64(clock)), err
 }
 
 func appendRecord(dst []byte, kind tail.Kind, b []byte) []byte {
@@ -101,7 +118,7 @@ func readRecord(r *bufio.Reader) (tail.Kind, []byte, error) {
 	if n < 1 || n > maxRecord {
 		return 0, nil, fmt.Errorf("%w: a record of %d bytes", ErrProtocol, n)
 	}
-	b, err := readBytes(r, int(n))
+	b, err := readBytes(r, int(n), nil)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +34,7 @@ type server struct {
 	addr net.Addr
 	down chan error // of links that ended
 	bad  chan error // of links that were refused
+	sent sync.Map   // by region: how many frames, *atomic.Int64
 	stop func()     // ends Run and waits for it
 }
 
@@ -54,6 +56,11 @@ func serve(t testing.TB, src link.Source, pc net.PacketConn) *server {
 		Events: link.ServerEvents{
 			Down:    func(_, _ string, err error) { report(s.down, err) },
 			Refused: func(_ net.Addr, err error) { report(s.bad, err) },
+			Sent: func(region string, kind tail.Kind, _ int) {
+				if n, _ := s.sent.LoadOrStore(region, new(atomic.Int64)); kind == tail.Frame {
+					n.(*atomic.Int64).Add(1)
+				}
+			},
 		},
 	})
 	if err != nil {
@@ -125,6 +132,7 @@ type dialer struct {
 	name   string
 	peer   string // the core that must answer; "" = any
 	status func() link.Status
+	ends   func([]wire.Seq)
 	steps  bool // Records waits: see downstream.in
 	room   int  // events that a log may be behind before its receiver blocks; 0 = plenty
 }
@@ -166,7 +174,7 @@ func (d dialer) dial(t testing.TB, addr net.Addr) (*downstream, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var err error
-	down.Link, err = link.Dial(ctx, tr, addr, link.DialConfig{TLS: d.tls, Node: d.name, Region: "r-" + d.name, Peer: d.peer, Receiver: down, Status: d.status})
+	down.Link, err = link.Dial(ctx, tr, addr, link.DialConfig{TLS: d.tls, Node: d.name, Region: "r-" + d.name, Peer: d.peer, Receiver: down, Status: d.status, Ends: d.ends})
 	if err != nil {
 		closeAll()
 		return nil, err

@@ -23,7 +23,7 @@ type ServerEvents struct {
 	Up         func(node, region string)
 	Down       func(node, region string, err error)
 	Refused    func(addr net.Addr, err error)
-	Sent       func(p wire.LogID, kind tail.Kind, bytes int)
+	Sent       func(region string, kind tail.Kind, bytes int) // a record, to a downstream there
 	ReadFailed func(p wire.LogID, err error)
 }
 
@@ -38,7 +38,7 @@ func (e ServerEvents) withDefaults() ServerEvents {
 		e.Refused = func(net.Addr, error) {}
 	}
 	if e.Sent == nil {
-		e.Sent = func(wire.LogID, tail.Kind, int) {}
+		e.Sent = func(string, tail.Kind, int) {}
 	}
 	if e.ReadFailed == nil {
 		e.ReadFailed = func(wire.LogID, error) {}
@@ -98,7 +98,8 @@ func tellingRefusals(c *tls.Config, tell func(net.Addr, error)) *tls.Config {
 	return c
 }
 
-// Run serves links until ctx ends, and closes them then.
+// Run serves links until ctx ends, and closes them then: their downstreams know
+// that it is leaving.
 func (s *Server) Run(ctx context.Context) error {
 	// In this order: the links say goodbye before their transport goes.
 	defer s.tr.Close()
@@ -190,7 +191,8 @@ func (s *Server) Signal(from string, sig *wire.Signal, p wire.LogID) error {
 type PeerInfo struct {
 	Node, Region string
 	RTT          time.Duration
-	Logs         int // fed over it
+	Logs         int  // fed over it
+	State        bool // the state log is one of them
 	Interests    int
 	Status       Status // as the downstream last told, zero before
 }

@@ -1,6 +1,8 @@
 // The cursor: how far a client got, and all that it needs to resume. Pure
 // logic: no clock, no socket. docs: "Resume, exactly" in the protocol.
 
+const ROOM = 'room:';
+
 /**
  * What goes into `hello` as `resume`.
  * @typedef {object} CursorJSON
@@ -32,6 +34,13 @@ export class Cursor {
    * @type {Map<string, number>}
    */
   #last = new Map();
+  /** The log of each channel, as far as it was told. @type {Map<string, number>} */
+  #logs = new Map();
+  /**
+   * The rooms that have the focus; null = there is none, and frames come of all.
+   * @type {Set<string>|null}
+   */
+  #shown = null;
 
   /** Whether there is anything to resume from. */
   get started() {
@@ -46,11 +55,42 @@ export class Cursor {
     this.epoch = c.epoch;
     this.v = c.v;
     this.#last.clear();
+    this.#logs.clear();
     this.#own.clear();
     this.#at = new Map(Object.entries(c.at).map(([p, seq]) => [Number(p), seq]));
-    for (const [ch, seq] of Object.entries(c.behind ?? {})) {
-      this.#own.set(ch, { p: undefined, seq, late: true });
+    for (const [ch, seq] of Object.entries(c.behind ?? {})) this.#begin(ch, undefined, seq);
+  }
+
+  /**
+   * A channel's log: `live` and the reply to a focus don't say it.
+   * @param {string} ch
+   * @param {number} p
+   */
+  place(ch, p) {
+    this.#logs.set(ch, p);
+  }
+
+  /** The rooms that have the focus, sorted; null = all. */
+  get focused() {
+    return this.#shown && [...this.#shown].sort();
+  }
+
+  /**
+   * Which rooms the session gets frames of, and which of them are late, and from
+   * where: what the edge says in its reply, or nothing for what hello says. A
+   * room that loses the focus gives no `live` any more: it waits for none. Frames
+   * of it that are withheld count as had, as far as its log is.
+   * @param {string[]|null} rooms null = all
+   * @param {Record<string, number>} [late]
+   */
+  focus(rooms, late = {}) {
+    this.#shown = rooms && new Set(rooms);
+    for (const [ch, own] of this.#own) {
+      if (!this.#hides(ch)) continue;
+      own.late = false;
+      this.#settle(ch);
     }
+    for (const [ch, from] of Object.entries(late)) this.#begin(ch, undefined, from);
   }
 
   /**
@@ -60,7 +100,7 @@ export class Cursor {
    * their own may be late once more, until `live` says otherwise.
    */
   resume() {
-    for (const own of this.#own.values()) own.late = true;
+    for (const [ch, own] of this.#own) own.late = !this.#hides(ch);
   }
 
   /**
@@ -86,6 +126,7 @@ export class Cursor {
     if (m.seq <= covered) return 'seen';
     if (m.prev > covered && (this.#last.has(m.ch) || this.#own.has(m.ch))) return 'hole';
     this.#last.set(m.ch, m.seq);
+    this.#logs.set(m.ch, m.p);
     if (m.back) {
       this.#own.set(m.ch, { p: m.p, seq: m.seq, late: true });
       return 'new';
@@ -101,13 +142,14 @@ export class Cursor {
   /**
    * A room joined: every frame after `from` comes, wherever the log stands.
    * Its position is its own from this moment, so that a cut before the first
-   * back frame loses nothing and a `cursor` message can't cover it.
+   * back frame loses nothing and a `cursor` message can't cover it. Out of focus
+   * neither frames nor `live` come: it waits for none.
    * @param {{ch: string, p: number, from: number, v: number}} m
    */
   joined(m) {
     this.v = Math.max(this.v, m.v);
-    const seq = Math.max(m.from, this.#last.get(m.ch) ?? 0, this.#own.get(m.ch)?.seq ?? 0);
-    this.#own.set(m.ch, { p: m.p, seq, late: true });
+    this.place(m.ch, m.p);
+    this.#begin(m.ch, m.p, m.from);
   }
 
   /**
@@ -141,7 +183,7 @@ export class Cursor {
    */
   live(m) {
     const own = this.#own.get(m.ch);
-    this.#own.set(m.ch, { p: own?.p, seq: Math.max(own?.seq ?? 0, m.seq), late: false });
+    this.#own.set(m.ch, { p: own?.p ?? this.#logs.get(m.ch), seq: Math.max(own?.seq ?? 0, m.seq), late: false });
     this.#settle(m.ch);
   }
 
@@ -176,6 +218,19 @@ export class Cursor {
       ...(this.#own.size > 0 && { behind }),
       v: this.v,
     };
+  }
+
+  /** Frames of `ch` after `from` come as those of a late channel, if it is shown. */
+  #begin(ch, p, from) {
+    const own = this.#own.get(ch);
+    const seq = Math.max(from, this.#last.get(ch) ?? 0, own?.seq ?? 0);
+    this.#own.set(ch, { p: p ?? own?.p ?? this.#logs.get(ch), seq, late: !this.#hides(ch) });
+    this.#settle(ch);
+  }
+
+  /** Whether `ch` is a room out of focus. Topics and the inbox are none. */
+  #hides(ch) {
+    return this.#shown !== null && ch.startsWith(ROOM) && !this.#shown.has(ch.slice(ROOM.length));
   }
 
   #advance(p, seq) {

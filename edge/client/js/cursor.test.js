@@ -168,3 +168,30 @@ test('starting afresh keeps nothing', () => {
   c.start({ epoch: 'f', at: { 0: 3 }, v: 1 });
   assert.deepEqual(c.toJSON(), { epoch: 'f', at: { 0: 3 }, v: 1 });
 });
+
+test('a room that loses the focus waits for no live, but what it has stays had', () => {
+  const c = cursor();
+  c.joined({ ch: 'room:b', p: 0, from: 80, v: 9 });
+  c.joined({ ch: 'room:c', p: 0, from: 90, v: 10 });
+  c.accept(frame('room:b', 115, 80, { back: true }));
+  c.focus([]);
+  assert.deepEqual(c.toJSON().behind, { 'room:b': 115 }, 'ahead of its log');
+  assert.equal(c.accept(frame('room:b', 115, 80)), 'seen');
+  c.joined({ ch: 'room:d', p: 0, from: 60, v: 11 });
+  c.moved({ at: { 0: 120 }, v: 11 });
+  assert.equal(c.toJSON().behind, undefined);
+  c.focus(['d'], { 'room:d': 60 });
+  assert.deepEqual([c.focused, c.toJSON().behind], [['d'], { 'room:d': 60 }]);
+  c.resume();
+  c.accept(frame('room:d', 70, 60, { back: true }));
+  c.live({ ch: 'room:d', seq: 120 });
+  assert.equal(c.toJSON().behind, undefined);
+});
+
+test('a topic is no matter of focus', () => {
+  const c = cursor();
+  c.subscribed({ ch: 'topic:x', p: 0, from: 40 });
+  c.focus([]);
+  c.moved({ at: { 0: 120 }, v: 5 });
+  assert.deepEqual(c.toJSON().behind, { 'topic:x': 40 });
+});

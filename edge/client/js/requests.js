@@ -32,9 +32,10 @@ export class Requests {
    * @param {object} message without `id`
    * @param {(text: string) => boolean} send false = no connection now: the request waits for one
    * @param {(reply: any) => void} [onreply] called right when the answer comes, before what follows it
+   * @param {boolean} [own] it is this SDK's, and ends with its connection: the promise then never settles
    */
-  ask(message, send, onreply) {
-    if (this.#waiting.size >= MAX_WAITING) {
+  ask(message, send, onreply, own = false) {
+    if (!own && this.#waiting.size >= MAX_WAITING) {
       throw new SelvedgeError('rate_limited', `${MAX_WAITING} requests wait for an answer already: wait for some`);
     }
     const id = ++this.#last;
@@ -43,7 +44,7 @@ export class Requests {
       throw new SelvedgeError('too_large', `${message.t} has ${size} bytes, an edge takes ${MAX_MESSAGE}: publish large data from a backend`);
     }
     return new Promise((resolve, reject) => {
-      const request = { id, message, resolve, reject, onreply, sent: 0, timer: 0 };
+      const request = { id, message, resolve, reject, onreply, own, sent: 0, timer: 0 };
       this.#waiting.set(id, request);
       this.#send(request, send);
     });
@@ -80,7 +81,10 @@ export class Requests {
 
   /** The connection is gone: nothing times out until the next one. */
   pause() {
-    for (const r of this.#waiting.values()) clearTimeout(r.timer);
+    for (const r of this.#waiting.values()) {
+      clearTimeout(r.timer);
+      if (r.own) this.#waiting.delete(r.id);
+    }
   }
 
   /** A new connection: sends again what has no answer. */
@@ -105,7 +109,10 @@ export class Requests {
     if (!send(JSON.stringify({ ...request.message, id: request.id }))) return;
     request.sent ||= Date.now();
     request.timer = setTimeout(() => {
-      this.#take(request.id)?.reject(new SelvedgeError('timeout', `no answer to ${request.message.t} within 30 s`));
+      // What the edge was told, and changes something here too, is seen through.
+      if (request.onreply) request.own = true;
+      else this.#take(request.id);
+      request.reject(new SelvedgeError('timeout', `no answer to ${request.message.t} within 30 s`));
     }, ANSWER_MS);
   }
 

@@ -1,5 +1,7 @@
 // Selvedge's client for browsers and other JavaScript hosts: one socket to an
 // edge that resumes by itself. JSON codec, no dependencies, no build step.
+// The class is the whole public surface with its documentation, hence its length;
+// what it does is in the modules beside it.
 //
 //   import { connect } from '/sdk/selvedge.js';
 //   const client = connect({ edges: 'https://edge.example.com', token: () => fetchToken() });
@@ -9,6 +11,7 @@
 import { Connection, MAX_MESSAGE } from './connection.js';
 import { Cursor } from './cursor.js';
 import { Edges, endpoint } from './edges.js';
+import { Objects, behind, chunks } from './objects.js';
 import { Requests, SelvedgeError } from './requests.js';
 
 export { SelvedgeError };
@@ -18,6 +21,8 @@ const BACKOFF_BASE_MS = 250;
 const BACKOFF_CAP_MS = 15_000;
 /** A session that lived this long was a good one: its end starts the backoff anew. */
 const GOOD_SESSION_MS = 5000;
+/** When an edge is asked again that could not answer for what is watched. */
+const WATCH_AGAIN_MS = 5000;
 /** The longest delay that setTimeout takes. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -38,6 +43,8 @@ const DEFECTS = new Set([1002, 1003, 1007, 1009]);
  * @property {string|string[]} edges URLs of edges, best first; others are learned from them
  * @property {string|(() => string|Promise<string>)} token a client token, or what fetches one: asked again when it expires
  * @property {string[]} [topics] topics to subscribe to from the start
+ * @property {string[]|null} [focus] the rooms that have the focus from the start; null = all
+ * @property {number} [objects] how many documents are kept, beside those that are watched; 10,000 if absent
  * @property {boolean} [nearest] race the first three edges that the given ones name, and start at the quickest
  * @property {typeof globalThis.WebSocket} [WebSocket] another implementation
  * @property {typeof globalThis.fetch} [fetch] another implementation
@@ -59,8 +66,10 @@ const DEFECTS = new Set([1002, 1003, 1007, 1009]);
  * Connects, and stays connected until `close` or a final refusal.
  *
  * Events (`on(name, listener)`): `state` ({@link State}), `edge` (another edge
- * serves), `welcome`, `message`, `joined`, `left`, `live`, `gap`, `object`,
- * `signal`, `activity` as on the wire, `error` (a {@link SelvedgeError} that no
+ * serves), `welcome`, `message`, `joined`, `left`, `live`, `gap`, `signal`,
+ * `activity` as on the wire, `object` (`{key, v, data}`: a newer version of a
+ * document, whatever brought it; data of null: it is gone, or not to be seen any
+ * more. {@link Client#object} has it already), `error` (a {@link SelvedgeError} that no
  * call can be blamed for).
  * @param {Options} options
  */
@@ -72,6 +81,9 @@ class Client {
   #o;
   #cursor = new Cursor();
   #requests = new Requests();
+  #objects;
+  /** Changes that a welcome brought: told after it. @type {any[]|null} */
+  #news = null;
   #edges;
   /** @type {Connection|null} */ #connection = null;
   #edge = null;
@@ -84,7 +96,7 @@ class Client {
   #failures = 0;
   /** Goes up with each attempt and with close: what belongs to an older one stays silent. */
   #turn = 0;
-  #timers = { retry: 0, leave: 0, refresh: 0, learn: 0 };
+  #timers = { retry: 0, leave: 0, refresh: 0, learn: 0, watch: 0 };
   #hole = '';
   /** Where a goaway said to go. @type {import('./edges.js').Edge[]|null} */
   #hint = null;
@@ -96,6 +108,8 @@ class Client {
     this.#o = { ...options, WebSocket, token: typeof token === 'function' ? token : null };
     this.#token = typeof token === 'function' ? undefined : token;
     this.#topics = new Set(options.topics);
+    this.#cursor.focus(options.focus ?? null);
+    this.#objects = new Objects(options.objects, (change) => (this.#news ? this.#news.push(change) : this.#emit('object', change)));
     this.#edges = new Edges([edges].flat().filter(Boolean), options.nearest ?? false, (...a) => fetch(...a));
     globalThis.addEventListener?.('online', this.#hurry);
     globalThis.document?.addEventListener('visibilitychange', this.#hurry);
@@ -154,12 +168,71 @@ class Client {
   }
 
   /**
-   * Documents of users and rooms.
+   * Documents of users and rooms, any number of them.
    * @param {string[]} keys like "user:1", "room:x"
+   * @param {{watch?: boolean}} [options] watch: later versions come by themselves, over connections,
+   *   until `unwatch`: the event `object` tells of each. An edge takes 1,000 of a session
    * @returns {Promise<{objects: Record<string, {v: number, data: any}>, missing: string[], stale?: boolean}>}
    */
-  async get(keys) {
-    return this.#ask({ t: 'get', objects: keys });
+  async get(keys, { watch = false } = {}) {
+    const all = { objects: {}, missing: [] };
+    const added = watch ? this.#objects.watch(keys) : [];
+    try {
+      for (const chunk of chunks(keys)) {
+        for (let rest = chunk; rest.length > 0;) {
+          const asked = rest;
+          const reply = await this.#ask({ t: 'get', objects: asked, ...(watch && { watch }) }, (r) => {
+            if (watch) this.#objects.agree(asked);
+            this.#objects.learn(r);
+          });
+          Object.assign(all.objects, reply.objects);
+          all.missing.push(...(reply.missing ?? []));
+          if (reply.stale) all.stale = true;
+          rest = behind(asked, reply.next);
+        }
+      }
+    } catch (e) {
+      this.#objects.unwatch(added);
+      throw e;
+    }
+    return all;
+  }
+
+  /** Ends the watch of documents. @param {string[]} keys */
+  async unwatch(keys) {
+    this.#objects.unwatch(keys);
+    for (const chunk of chunks(keys)) await this.#ask({ t: 'unwatch', objects: chunk });
+  }
+
+  /**
+   * The newest version known of a document: of what welcome, joined, replies and
+   * objects told. That of a message's author comes right before the message, or
+   * right after it where the edge had to ask for it itself.
+   * @param {string} key like "user:1", "room:x"
+   * @returns {{v: number, data: any}|undefined}
+   */
+  object(key) {
+    return this.#objects.get(key);
+  }
+
+  /**
+   * Has frames come of these rooms only, beside topics and the inbox; of the
+   * others the event `activity` tells that there are some. Kept over connections.
+   * @param {string[]|null} rooms at most 100; null = all
+   */
+  async focus(rooms) {
+    await this.#ask({ t: 'focus', rooms }, (reply) => this.#cursor.focus(rooms, reply.late));
+  }
+
+  /**
+   * Users by the beginning of a name or an id, the best match first.
+   * @param {{room?: string, prefix: string, limit?: number}} query members of `room`, or of any of the user's rooms
+   * @returns {Promise<{users: {id: string, v: number, data: any}[], stale?: boolean}>}
+   */
+  async search({ room, prefix, limit }) {
+    return this.#ask({ t: 'search', prefix, ...(room && { room }), ...(limit && { limit }) }, (reply) => {
+      for (const user of reply.users) this.#objects.put(`user:${user.id}`, user);
+    });
   }
 
   /**
@@ -176,7 +249,7 @@ class Client {
    * @param {{after?: string, limit?: number}} [page]
    */
   async rooms(page) {
-    return this.#ask({ t: 'rooms', ...page });
+    return this.#ask({ t: 'rooms', ...page }, (reply) => this.#learnRooms(reply.rooms));
   }
 
   /**
@@ -245,7 +318,8 @@ class Client {
   }
 
   #hello(token) {
-    const hello = { t: 'hello', token, client: VERSION, ...(this.#topics.size > 0 && { topics: [...this.#topics] }) };
+    const focus = this.#cursor.focused;
+    const hello = { t: 'hello', token, client: VERSION, ...(this.#topics.size > 0 && { topics: [...this.#topics] }), ...(focus && { focus }) };
     if (!this.#cursor.started) return hello;
     const resume = { ...hello, resume: this.#cursor.toJSON() };
     // A cursor that no edge would take must not keep the client away for ever.
@@ -256,7 +330,10 @@ class Client {
     switch (m.t) {
       case 'welcome': return this.#welcome(m);
       case 'message': return this.#message(m);
-      case 'joined': this.#cursor.joined(m); break;
+      case 'joined':
+        this.#cursor.joined(m);
+        this.#objects.put(`room:${m.room.id}`, m.room);
+        break;
       case 'left': this.#cursor.left(m); break;
       case 'live': this.#cursor.live(m); break;
       case 'gap': this.#cursor.gap(m); break;
@@ -266,7 +343,9 @@ class Client {
         if (!this.#requests.error(m)) this.#emit('error', new SelvedgeError(m.code, m.message));
         return undefined;
       case 'goaway': return this.#goaway(m);
-      case 'object': case 'signal': case 'activity': break;
+      case 'object': return this.#objects.put(m.key, m);
+      case 'activity': this.#cursor.place(m.ch, m.p); break;
+      case 'signal': break;
       default: return undefined; // a newer server's: not for us
     }
     return this.#emit(m.t, m);
@@ -274,10 +353,18 @@ class Client {
 
   #welcome(m) {
     if (m.resumed) this.#cursor.resume();
-    else this.#cursor.start(m.cursor);
+    else {
+      this.#cursor.start(m.cursor);
+      this.#objects.clear();
+    }
     this.#live = true;
     this.#user = m.user.id;
     this.#requests.resume(this.#send); // before listeners ask for more
+    this.#watchAgain();
+    const news = (this.#news = []);
+    this.#objects.put(`user:${m.user.id}`, m.user);
+    this.#learnRooms(m.rooms);
+    this.#news = null;
     this.#planRefresh();
     this.#planLearning(0);
     const edge = { ...this.#edge, ...m.edge };
@@ -286,6 +373,30 @@ class Client {
     this.#setState({ state: 'connected', edge, resumed: m.resumed });
     if (moved) this.#emit('edge', edge);
     this.#emit('welcome', m);
+    for (const change of news) this.#emit('object', change);
+  }
+
+  #learnRooms(rooms) {
+    for (const room of rooms) {
+      this.#cursor.place(`room:${room.id}`, room.p);
+      this.#objects.put(`room:${room.id}`, room);
+    }
+  }
+
+  /** Asks a new edge for what is watched; if it can't answer now, once more in a while. */
+  #watchAgain(keys = this.#objects.agreed) {
+    for (const chunk of chunks(keys)) {
+      const message = { t: 'get', objects: chunk, watch: true };
+      this.#requests.ask(message, this.#send, (reply) => {
+        this.#objects.learn(reply);
+        this.#watchAgain(behind(chunk, reply.next));
+      }, true).catch((e) => {
+        if (!this.#live) return;
+        this.#emit('error', e);
+        clearTimeout(this.#timers.watch);
+        this.#timers.watch = setTimeout(() => this.#watchAgain(), WATCH_AGAIN_MS);
+      });
+    }
   }
 
   #message(m) {
@@ -366,6 +477,7 @@ class Client {
     clearTimeout(this.#timers.leave);
     clearTimeout(this.#timers.refresh);
     clearTimeout(this.#timers.learn);
+    clearTimeout(this.#timers.watch);
     this.#requests.pause();
   }
 

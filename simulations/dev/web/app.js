@@ -81,7 +81,11 @@ function start() {
 
   const client = connect({ edges: edge.url, token: () => fetchToken(user.id) });
   const chat = startChat({
-    client, user, names: config.users, room,
+    client, user, room,
+    renamed(name) {
+      [...$('user').options].find((option) => option.value === user.id).textContent = name;
+      route.showPlaces({ core: config.core.region, edge: where, you: name });
+    },
     opened(id) {
       history.replaceState(null, '', address({ room: id }));
       showOther(user, edge);

@@ -1,12 +1,15 @@
 // One session's rooms: what the client hears goes into the store, and from
 // there onto the page.
 
+import { startCard } from './card.js';
+import { Names } from './names.js';
 import { closePanels } from './panels.js';
-import { Names, Room, gapItem, messageItem } from './store.js';
+import { Room, gapItem, messageItem } from './store.js';
+import { startSwitcher } from './switcher.js';
 import { $, group, line, memberList, roomList } from './view.js';
 
 const PAGE = 50;
-const MEMBERS = 200;
+const MEMBERS = 25;
 /** Members change without telling us: how often an open room asks. */
 const MEMBERS_MS = 15_000;
 /** Within this of the end, a new message scrolls. */
@@ -16,7 +19,6 @@ const NEAR_END_PX = 80;
  * @param {object} o
  * @param {ReturnType<import('/sdk/selvedge.js').connect>} o.client
  * @param {{id: string, name: string}} o.user
- * @param {{id: string, name: string}[]} o.names users known from the start
  * @param {string} o.room to open first, if the user is in it
  * @param {(id: string) => void} o.opened
  * @param {(ms: number) => void} o.delivered
@@ -28,13 +30,16 @@ export function startChat(o) {
   const rooms = new Map();
   /** Round trips of own messages, by msg_id: the reply and the frame come in any order. */
   const trips = new Map();
-  const names = new Names(fetchNames, (ids) => ids.forEach(showName));
-  for (const u of o.names) names.set(u.id, u.name);
+  const names = new Names({
+    object: (key) => client.object(key),
+    watch: (keys) => client.get(keys, { watch: true }),
+    unwatch: (keys) => client.unwatch(keys),
+  });
   const nameOf = (id) => names.of(id);
   /** @type {Room|undefined} */
   let open;
   let wanted = o.room;
-  let members = [];
+  let members = { ids: [], next: undefined, count: 0 };
   let welcomed = 0;
   let caughtUp = 0;
   const stops = [];
@@ -42,30 +47,42 @@ export function startChat(o) {
   const byChannel = (ch) => rooms.get(ch.slice('room:'.length));
   const lineOptions = () => ({ ch: open.ch, me: user.id, nameOf, retry });
 
-  async function fetchNames(ids) {
-    const found = {};
-    for (let i = 0; i < ids.length; i += 100) {
-      const { objects } = await client.get(ids.slice(i, i + 100).map((id) => `user:${id}`));
-      for (const [key, { data }] of Object.entries(objects)) {
-        if (typeof data?.name === 'string') found[key.slice('user:'.length)] = data.name;
-      }
-    }
-    return found;
-  }
+  const card = startCard({ nameOf, object: (key) => client.object(key), listen });
+  startSwitcher({
+    client, listen,
+    rooms: () => [...rooms.values()],
+    openRoom: (id) => show(rooms.get(id)),
+    openPerson: card.open,
+  });
 
-  function showName(id) {
-    for (const e of document.querySelectorAll('.author')) if (e.dataset.user === id) e.textContent = nameOf(id);
-    if (members.includes(id)) memberList($('members'), members, user.id, nameOf);
-  }
+  /** Every place that shows the name of a person, when it changes. */
+  client.on('object', ({ key, data }) => {
+    const [kind, id] = [key.slice(0, key.indexOf(':')), key.slice(key.indexOf(':') + 1)];
+    if (kind === 'room' && data && rooms.has(id)) {
+      const room = rooms.get(id);
+      room.rename(data);
+      if (room === open) $('room-title').textContent = room.name;
+      showRooms();
+    }
+    if (kind !== 'user') return;
+    const name = names.known(id);
+    if (!name) return;
+    for (const e of document.querySelectorAll('.author')) if (e.dataset.user === id) e.textContent = name;
+    if (members.ids.includes(id)) showMembers();
+    if (id === user.id) o.renamed(name);
+    card.changed(id);
+  });
 
   client.on('welcome', (m) => {
     welcomed = Date.now();
     caughtUp = 0;
-    if (m.resumed) return;
+    // Frames that were withheld before a cut don't come any more: history has them.
+    if (m.resumed) return rooms.forEach((room) => room !== open && room.forget());
     const before = open?.id;
     rooms.clear();
     for (const info of m.rooms) rooms.set(info.id, new Room(info));
-    if (m.more) loadRooms(m.rooms.at(-1)?.id);
+    watchRooms(m.rooms);
+    if (m.more) loadRooms();
     openRoom(rooms.get(before ?? wanted) ?? rooms.values().next().value);
   });
 
@@ -73,6 +90,7 @@ export function startChat(o) {
     const known = rooms.get(m.room.id);
     if (known) known.update(m.room);
     else rooms.set(m.room.id, new Room(m.room));
+    watchRooms([m.room]);
     if (!open || m.room.id === wanted) openRoom(rooms.get(m.room.id));
     else showRooms();
   });
@@ -90,19 +108,25 @@ export function startChat(o) {
     const late = m.back === true || m.ts < welcomed;
     const room = byChannel(m.ch);
     if (!late) o.delivered(ms);
-    else if (client.state.resumed) o.caughtUp(++caughtUp);
+    else if (client.state.resumed && m.ts < welcomed) o.caughtUp(++caughtUp);
     if (!room) return;
     const item = room.add(messageItem(m, { ms, late, rtt: trips.get(m.msg_id) }));
     if (!item) return;
     const mine = m.from === user.id && m.msg_id ? room.settle(m.msg_id) : undefined;
     if (mine) lineOf(mine)?.remove();
     if (room === open) showItem(item, Boolean(mine));
-    if (room !== open || document.hidden) {
-      room.unread++;
-      showRooms();
-    }
+    if (room !== open || document.hidden) mark(room);
     room.trim().forEach((gone) => room === open && lineOf(gone)?.remove());
   });
+
+  // A room that is not on screen says only that there is something.
+  client.on('activity', (m) => mark(byChannel(m.ch)));
+
+  function mark(room) {
+    if (!room || room.unread) return;
+    room.unread = true;
+    showRooms();
+  }
 
   client.on('gap', (m) => {
     const room = byChannel(m.ch);
@@ -112,39 +136,51 @@ export function startChat(o) {
 
   // Rooms
 
-  async function loadRooms(after) {
-    const known = new Set(rooms.keys());
+  /** A room that gets another name shows it. */
+  function watchRooms(infos) {
+    if (infos.length > 0) client.get(infos.map(({ id }) => `room:${id}`), { watch: true }).catch(() => {});
+  }
+
+  async function loadRooms() {
     for (let page = { next: '' }; page.next !== undefined;) {
       page = await client.rooms(page.next ? { after: page.next } : {}).catch(() => ({ rooms: [] }));
-      for (const info of page.rooms) if (!known.has(info.id)) rooms.set(info.id, new Room(info));
+      for (const info of page.rooms) if (!rooms.has(info.id)) rooms.set(info.id, new Room(info));
     }
     showRooms();
   }
 
   function showRooms() {
-    roomList($('rooms'), [...rooms.values()], open?.id, (id) => {
-      closePanels();
-      openRoom(rooms.get(id));
-      $('text').focus();
-    });
-    const unread = [...rooms.values()].reduce((n, r) => n + r.unread, 0);
+    roomList($('rooms'), [...rooms.values()], open?.id, (id) => show(rooms.get(id)));
+    const unread = [...rooms.values()].filter((r) => r.unread).length;
     $('all-unread').hidden = unread === 0;
     $('all-unread').textContent = String(unread);
+    $('all-unread').title = `${unread} ${unread === 1 ? 'room' : 'rooms'} unread`;
+  }
+
+  /** Opens a room that somebody chose. */
+  function show(room) {
+    if (!room) return;
+    closePanels();
+    openRoom(room);
+    $('text').focus();
   }
 
   function openRoom(room) {
     open = room;
-    wanted = '';
+    names.clear();
     if (room) {
-      room.unread = 0;
+      wanted = '';
+      room.unread = false;
       o.opened(room.id);
+      // Full frames of what is on screen. What was withheld comes now.
+      client.focus([room.id]).catch((e) => console.warn(`focus: ${e.message}`));
     }
     $('room-title').textContent = room?.name ?? 'No room';
     $('leave').hidden = !room;
     $('compose').hidden = !room;
-    members = [];
+    members = { ids: [], next: undefined, count: room?.count ?? 0 };
     showRooms();
-    showMembers({ members: [], member_count: room?.count ?? 0 });
+    showMembers();
     showAll();
     if (!room) return;
     loadMembers(room);
@@ -174,17 +210,31 @@ export function startChat(o) {
 
   // Members
 
-  async function loadMembers(room) {
-    const page = await client.members(room.id, { limit: MEMBERS }).catch(() => undefined);
-    if (page && room === open) showMembers(page);
+  /** Reads as many as are shown, or a page more. */
+  async function loadMembers(room, more = false) {
+    const wanted = Math.max(MEMBERS, members.ids.length + (more ? MEMBERS : 0));
+    const ids = [];
+    let page = { next: '' };
+    try {
+      while (page.next !== undefined && ids.length < wanted) {
+        page = await client.members(room.id, { limit: MEMBERS, ...(page.next && { after: page.next }) });
+        ids.push(...page.members);
+      }
+    } catch {
+      return; // what is shown stays
+    }
+    if (room !== open) return;
+    members = { ids, next: page.next, count: page.member_count };
+    room.count = page.member_count;
+    showMembers();
   }
 
-  function showMembers({ members: ids, member_count: count }) {
-    members = ids;
-    memberList($('members'), ids, user.id, nameOf);
+  function showMembers() {
+    const { ids, next, count } = members;
+    memberList($('members'), ids, user.id, nameOf, card.open);
     $('room-count').textContent = open && count > 0 ? `${count} ${count === 1 ? 'member' : 'members'}` : '';
-    const more = count - ids.length;
-    $('members-more').textContent = ids.length > 0 && more > 0 ? `and ${more} more` : '';
+    $('members-more').hidden = next === undefined;
+    $('members-more').textContent = `Show more of ${count}`;
   }
 
   // Messages
@@ -241,6 +291,7 @@ export function startChat(o) {
     try {
       const { seq } = await client.publish(room.ch, item.data, { msgId: item.msgId });
       const rtt = performance.now() - start;
+      if (room !== open && room.settle(item.msgId)) return; // its frame comes when the room is on screen again
       trips.set(item.msgId, rtt);
       const shown = room.items.find((i) => i.seq === seq && i.kind === 'message');
       if (!shown) return; // its frame comes later and finds the trip
@@ -293,6 +344,7 @@ export function startChat(o) {
     $('compose').requestSubmit();
   });
   listen($('text'), 'input', fit);
+  listen($('members-more'), 'click', () => open && loadMembers(open, true));
   listen($('earlier'), 'click', () => open && loadHistory(open));
   listen($('newer'), 'click', scrollToEnd);
   listen($('scroll'), 'scroll', () => {
@@ -306,8 +358,8 @@ export function startChat(o) {
   });
   listen($('leave'), 'click', () => open && move(open.id, 'leave'));
   listen(document, 'visibilitychange', () => {
-    if (document.hidden || !open || open.unread === 0) return;
-    open.unread = 0;
+    if (document.hidden || !open?.unread) return;
+    open.unread = false;
     showRooms();
   });
 

@@ -1,4 +1,4 @@
-// What the page knows: rooms, their messages in order, names, what is unread.
+// What the page knows: rooms, their messages in order, what is unread.
 // Pure state: no DOM, no network.
 
 /** Messages that a room keeps on the page; older ones can be loaded again. */
@@ -26,7 +26,8 @@ export class Room {
   items = [];
   /** @type {Item[]} */
   pending = [];
-  unread = 0;
+  /** Something was said that was not on screen. */
+  unread = false;
   loaded = false;
   more = false;
 
@@ -37,8 +38,20 @@ export class Room {
   update(info) {
     this.id = info.id;
     this.ch = `room:${info.id}`;
-    this.name = typeof info.data?.name === 'string' && info.data.name ? info.data.name : info.id;
+    this.rename(info.data);
     this.count = info.member_count ?? 0;
+  }
+
+  /** Takes its document. */
+  rename(data) {
+    this.name = typeof data?.name === 'string' && data.name ? data.name : this.id;
+  }
+
+  /** Forgets what was said: there may be holes in it by now. */
+  forget() {
+    this.items = [];
+    this.loaded = false;
+    this.more = false;
   }
 
   /** The oldest position known, to load from. */
@@ -87,47 +100,4 @@ export function messageItem(m, how = {}) {
 /** @param {any} m a gap @returns {Item} */
 export function gapItem(m) {
   return { kind: 'gap', key: `gap:${m.from}-${m.to}`, seq: m.from, to: m.to };
-}
-
-/** Names of users, fetched in batches when first asked for. */
-export class Names {
-  #known = new Map();
-  #wanted = new Set();
-  #fetch;
-  #onchange;
-
-  /**
-   * @param {(ids: string[]) => Promise<Record<string, string>>} fetch
-   * @param {(ids: string[]) => void} onchange
-   */
-  constructor(fetch, onchange) {
-    this.#fetch = fetch;
-    this.#onchange = onchange;
-  }
-
-  set(id, name) {
-    this.#known.set(id, name);
-  }
-
-  /** The name, or the id until it is known. */
-  of(id) {
-    const name = this.#known.get(id);
-    if (name !== undefined) return name;
-    if (this.#wanted.size === 0) queueMicrotask(() => this.#ask());
-    this.#wanted.add(id);
-    return id;
-  }
-
-  async #ask() {
-    const ids = [...this.#wanted];
-    this.#wanted.clear();
-    for (const id of ids) this.#known.set(id, id); // asked once, whatever the answer
-    try {
-      const found = await this.#fetch(ids);
-      for (const [id, name] of Object.entries(found)) this.#known.set(id, name);
-      this.#onchange(ids);
-    } catch {
-      for (const id of ids) this.#known.delete(id); // ask again when next shown
-    }
-  }
 }

@@ -111,8 +111,8 @@ export function group(li) {
 export function roomList(list, rooms, openId, open) {
   const focused = list.contains(document.activeElement) ? document.activeElement.dataset.room : undefined;
   list.replaceChildren(...rooms.map((room) => {
-    const unread = room.unread > 0
-      ? el('span', { class: 'unread' }, String(room.unread), el('span', { class: 'hidden', textContent: ' unread' }))
+    const unread = room.unread
+      ? el('span', { class: 'dot', data: { testid: 'unread' } }, el('span', { class: 'hidden', textContent: 'unread' }))
       : null;
     const button = el('button', {
       type: 'button', onclick: () => open(room.id), data: { testid: `room-${room.id}`, room: room.id },
@@ -124,10 +124,12 @@ export function roomList(list, rooms, openId, open) {
   if (focused !== undefined) [...list.querySelectorAll('button')].find((b) => b.dataset.room === focused)?.focus();
 }
 
-/** The members of a room, by name. */
-export function memberList(list, ids, me, nameOf) {
-  const named = ids.map((id) => ({ id, name: nameOf(id) })).sort((a, b) => a.name.localeCompare(b.name));
-  list.replaceChildren(...named.map(({ id, name }) =>
-    el('li', { data: { user: id } }, swatch(id), el('span', { class: 'name', textContent: name }),
-      id === me ? el('span', { class: 'muted', textContent: 'you' }) : null)));
+/** The members of a room, in the order of their ids, as the pages come; keeps focus where it was. */
+export function memberList(list, ids, me, nameOf, open) {
+  const focused = list.contains(document.activeElement) ? document.activeElement.dataset.user : undefined;
+  list.replaceChildren(...ids.map((id) =>
+    el('li', {}, el('button', { type: 'button', data: { user: id }, onclick: () => open(id) },
+      swatch(id), el('span', { class: 'name', dir: 'auto', textContent: nameOf(id) }),
+      id === me ? el('span', { class: 'muted', textContent: 'you' }) : null))));
+  if (focused !== undefined) [...list.querySelectorAll('button')].find((b) => b.dataset.user === focused)?.focus();
 }

@@ -78,7 +78,7 @@ func (m *Memory) appendLocked(p wire.LogID, r tail.Record) {
 // Stamp appends a watermark to log p.
 func (m *Memory) Stamp(p wire.LogID) {
 	t := m.tails[p]
-	t.Append(link.StampWatermark(t.End(), time.Now()))
+	t.Append(link.StampWatermark(t.End(), 0, time.Now()))
 }
 
 // Trim lets the records of log p up to floor go.

@@ -1,0 +1,155 @@
+package session
+
+import (
+	"slices"
+	"strings"
+
+	"selvedge/edge/cache"
+	"selvedge/wire"
+)
+
+// roomOverhead is what a room takes in a reply beside its document, in bytes.
+const roomOverhead = 200
+
+// rooms answers with a page of the user's rooms, in order of their ids.
+func (s *session) rooms(msg *wire.ClientMessage) (now, later func() error) {
+	after, err := msg.AfterID()
+	if err != nil {
+		return refused(refuse(wire.BadRequest, "%s", err)), nil
+	}
+	most := limit(msg.Limit, 100, wire.MaxPage)
+	if s.seenHere() && !s.user.moves() {
+		if r, ok := s.roomsHere(wire.RoomID(after), most); ok {
+			return func() error {
+				r.T, r.ID, r.Stale = wire.TReply, msg.ID, s.m.stale(wire.StateLog)
+				s.sock.SendMessage(r)
+				return nil
+			}, nil
+		}
+	}
+	return nil, func() error {
+		at := s.m.cfg.Cache.Positions()
+		a, err := s.m.query(&wire.Query{T: wire.QRooms, User: s.user.id(), AfterID: after, Limit: most, V: s.m.Position()})
+		if err == nil && a.Err != nil {
+			err = &refusal{*a.Err}
+		}
+		if err != nil {
+			return err
+		}
+		for i := range a.Rooms {
+			if r := &a.Rooms[i]; int(r.P) < len(at) {
+				s.m.learn(r, a.V, at[r.P])
+			}
+		}
+		s.sock.SendMessage(wire.Rooms{
+			T: wire.TReply, ID: msg.ID, Rooms: list(a.Rooms), Next: a.Next, Stale: s.m.stale(wire.StateLog),
+		})
+		return nil
+	}
+}
+
+// roomsHere is a page of the user's rooms if all of it is at hand.
+func (s *session) roomsHere(after wire.RoomID, most int) (r wire.Rooms, ok bool) {
+	page := s.user.roomsAfter(after)
+	r.Rooms = make([]wire.RoomInfo, 0, min(len(page), most))
+	size := 0
+	for i, ch := range page {
+		if i == most || size > replyBytes {
+			r.Next = string(r.Rooms[i-1].ID)
+			break
+		}
+		info, ok := s.m.info(ch)
+		if !ok {
+			return r, false
+		}
+		r.Rooms = append(r.Rooms, info)
+		size += len(info.Data) + roomOverhead
+	}
+	s.m.cfg.Events.Cache("room", hitOrMiss(true), len(r.Rooms))
+	return r, true
+}
+
+// roomsAfter are the channels of the user's rooms whose ids come after one, in
+// order.
+func (u *user) roomsAfter(after wire.RoomID) []*cache.Channel {
+	u.mu.Lock()
+	list := make([]*cache.Channel, 0, len(u.rooms))
+	for _, ch := range u.rooms {
+		if id, ok := ch.Name.Room(); ok && id > after {
+			list = append(list, ch)
+		}
+	}
+	u.mu.Unlock()
+	slices.SortFunc(list, func(a, b *cache.Channel) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	return list
+}
+
+// channels are those of the rooms among ids that the user is in.
+func (u *user) channels(ids []wire.RoomID) []*cache.Channel {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.channelsLocked(ids)
+}
+
+func (u *user) channelsLocked(ids []wire.RoomID) []*cache.Channel {
+	list := make([]*cache.Channel, 0, len(ids))
+	for _, id := range ids {
+		if ch := u.roomLocked(id); ch != nil {
+			list = append(list, ch)
+		}
+	}
+	return list
+}
+
+// roomIDs are the user's rooms.
+func (u *user) roomIDs() []wire.RoomID {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	ids := make([]wire.RoomID, 0, len(u.rooms))
+	for _, ch := range u.rooms {
+		if id, ok := ch.Name.Room(); ok {
+			ids = append(ids, id)
+		}
+	}
+	if c := u.changes; c != nil {
+		for _, o := range c.ops { // the sessions are yet to be told
+			ids = slices.DeleteFunc(ids, func(id wire.RoomID) bool { return id == o.rec.Room })
+			if !o.rec.Deleted {
+				ids = append(ids, o.rec.Room)
+			}
+		}
+	}
+	return ids
+}
+
+// info is a room as its members are told of it, if all of it is at hand.
+func (m *Manager) info(ch *cache.Channel) (wire.RoomInfo, bool) {
+	id, _ := ch.Name.Room()
+	end, state := m.lasts.look(ch)
+	if state != known {
+		return wire.RoomInfo{}, false
+	}
+	count, ok := m.rosters.Count(id)
+	if !ok {
+		return wire.RoomInfo{}, false
+	}
+	doc, ok := m.objects.Peek(roomPrefix + string(id))
+	if !ok {
+		return wire.RoomInfo{}, false
+	}
+	told := doc.Told()
+	return wire.RoomInfo{
+		ID: id, P: ch.P, Seq: end.seq, TS: end.ts, MemberCount: count, V: told.V, Data: told.Data,
+	}, true
+}
+
+// learn keeps what the core said of a room at state position read, so that the
+// next who ask are answered here. since is where the room's log stood here when
+// the core was asked.
+func (m *Manager) learn(r *wire.RoomInfo, read, since wire.Seq) {
+	m.objects.Seed(roomPrefix+string(r.ID), wire.Object{V: r.V, Data: r.Data}, read)
+	m.rosters.Seed(r.ID, r.MemberCount, read)
+	if ch := m.cfg.Cache.Find(wire.RoomChannel(r.ID)); ch != nil {
+		m.lasts.learn(ch, last{r.Seq, r.TS, since})
+	}
+}
