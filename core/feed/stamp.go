@@ -103,18 +103,37 @@ func (r *reach) stampLocked() {
 	r.asked = time.Time{}
 }
 
+const (
+	// stood is how late the clock for watermarks may be before the process is taken
+	// to have stood still.
+	stood = 2 * watermarkEvery
+	// pause is for how many watermarks it then says nothing: it may be told that all
+	// is well by what was on the way to it before.
+	pause = 4
+)
+
 // stamp says each second how far a log was read, if that is to its end.
 func (f *Feed) stamp(ctx context.Context, p wire.LogID) error {
 	t := time.NewTicker(watermarkEvery)
 	defer t.Stop()
+	last, silent := time.Now(), 0
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-t.C:
-			f.skipTrimmed(p)
-			f.askEnd(ctx, p)
 		}
+		now := time.Now()
+		if now.Sub(last) > stood+watermarkEvery {
+			silent = pause
+		}
+		last = now
+		f.skipTrimmed(p)
+		if silent > 0 {
+			silent--
+			continue
+		}
+		f.askEnd(ctx, p)
 	}
 }
 

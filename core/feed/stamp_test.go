@@ -73,6 +73,31 @@ func TestNoWatermarkWithoutTheOthersWord(t *testing.T) {
 	})
 }
 
+// A core that stood still says nothing for a while: what tells it that all is well
+// may be of before.
+func TestNoWatermarkAfterStandingStill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var stands atomic.Bool
+		l := &fakeLog{latest: func() (wire.Seq, error) {
+			if stands.CompareAndSwap(true, false) {
+				time.Sleep(5 * time.Second)
+			}
+			return 3, nil
+		}}
+		f := faked(t, l, 3, roomy)
+		in, _ := stamped(t, f, 14, func(second int) {
+			if second == 2 {
+				stands.Store(true)
+			}
+		})
+		for second, got := range in {
+			if want := second < 2 || second >= 11; got != want {
+				t.Errorf("second %d: a watermark: %v", second, got)
+			}
+		}
+	})
+}
+
 // A core that has not read what the others know to be there waits for it; what
 // was trimmed before it could be read is not waited for.
 func TestNoWatermarkBeforeTheEnd(t *testing.T) {
