@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -53,7 +54,7 @@ func (q *question) answered(stale bool, err error) bool {
 	q.a.said.heard(edge, q.from, to, stale)
 	q.when = moments{q.seen.v, w.truth.end(to)}
 	if !stale {
-		q.when.from = max(q.when.from, w.truth.end(q.from-age))
+		q.when.from = max(q.when.from, w.truth.end(q.from-cmp.Or(q.a.s.Age, age)))
 	}
 	q.a.s.mu.Lock()
 	q.a.s.seen[q.kind]++
@@ -76,8 +77,14 @@ func (a *asker) user() wire.UserID { return a.s.users[a.r.IntN(len(a.s.users))] 
 // room is one of those whose members change.
 func (a *asker) room() wire.RoomID { return socialRoom(a.r.IntN(a.s.Rooms)) }
 
-// key is a document's.
+// key is a document's, often the one that is being written.
 func (a *asker) key() string {
+	a.s.mu.Lock()
+	hot := a.s.hot
+	a.s.mu.Unlock()
+	if a.r.IntN(2) == 0 {
+		return hot
+	}
 	if a.r.IntN(3) == 0 {
 		return "room:" + string(a.room())
 	}

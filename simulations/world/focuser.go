@@ -46,9 +46,9 @@ func (f *focuser) rooms() (out []wire.Channel) {
 // regained is a room that gets the focus.
 type regained struct {
 	ch wire.Channel
-	// n is the last number that was had, if everything behind it must come: the
+	// from is the last place that was had, if everything behind it must come: the
 	// focus was lost in this session.
-	n    int
+	from wire.Seq
 	sure bool
 }
 
@@ -76,8 +76,9 @@ func (f *focuser) change(ctx context.Context) {
 			book.Leaving(user, ch)
 			lost = append(lost, ch)
 		case !was && is:
-			n, _, ok := f.c.Last(ch)
-			gained = append(gained, regained{ch, n, ok && f.lost[ch] == session})
+			_, from, ok := f.c.Last(ch)
+			book.Subscribing(user, ch) // before the first of its frames
+			gained = append(gained, regained{ch, from, ok && f.lost[ch] == session})
 		}
 	}
 	if err := f.c.Focus(ctx, ids); err != nil {
@@ -87,17 +88,15 @@ func (f *focuser) change(ctx context.Context) {
 	late := f.c.lately()
 	edge, now := f.c.session()
 	same := edge != "" && now == session
+	f.c.log.Debug("looks at", "rooms", ids, "gained", gained, "lost", lost, "late", late, "sessions", []int{session, now})
 	for _, g := range gained {
 		from, told := late[g.ch]
 		switch {
 		case same && g.sure:
-			book.JoiningAfter(user, g.ch, g.n)
-			book.Joined(user, g.ch)
+			book.JoinedAt(user, g.ch, g.from)
 		case told:
-			book.Subscribing(user, g.ch)
 			book.JoinedAt(user, g.ch, from)
-		default:
-			book.Subscribing(user, g.ch)
+		default: // another session, which began with this focus
 			book.Joined(user, g.ch)
 		}
 	}

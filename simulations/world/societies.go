@@ -32,6 +32,7 @@ func askable(s Scenario) Scenario {
 func societies() []Scenario {
 	calm := askable(standard("state at the edge"))
 	calm.For = 25 * time.Second
+	calm.Society.Age = time.Second
 
 	drops := askable(standard("state at the edge, links drop"))
 	drops.Asks = &Freshness{}
@@ -47,7 +48,8 @@ func societies() []Scenario {
 
 	busy := askable(standard("state at the edge, many changes and 5 % loss"))
 	busy.For, busy.Load.Drops = 15*time.Second, 700*time.Millisecond
-	busy.Society.Every, busy.Society.Asks, busy.Society.Focus, busy.Society.Least = 50*time.Millisecond, 250*time.Millisecond, 2, 10
+	busy.Society.Every, busy.Society.Asks, busy.Society.Focus, busy.Society.Least = 200*time.Millisecond, 150*time.Millisecond, 2, 10
+	busy.Society.Age = 2 * time.Second
 	busy.Asks = &Freshness{}
 	busy.Faults = worse(netsim.Path{Loss: 0.05, Reorder: 0.1, ReorderBy: 80 * time.Millisecond})
 

@@ -21,6 +21,8 @@ type Society struct {
 	// Every is the mean time between two changes, and Asks that between two
 	// questions of one client.
 	Every, Asks time.Duration
+	// Age is how old an answer may be that is not said to be stale; 0 = age.
+	Age time.Duration
 	// Focus is how many of the clients have a focus, which changes. Members of the
 	// Load's rooms must stay what they are then.
 	Focus int
@@ -40,6 +42,7 @@ type society struct {
 
 	mu       sync.Mutex
 	seen     map[string]int // guarded by mu; answers that were checked, by kind
+	hot      string         // guarded by mu; the document that was written last, or is being
 	problems []string       // guarded by mu
 	focusers []*focuser     // guarded by mu; that are done
 }
@@ -127,7 +130,10 @@ func (s *society) change(ctx context.Context, r *rand.Rand) {
 	room, user := socialRoom(r.IntN(s.Rooms)), s.users[r.IntN(len(s.users))]
 	switch r.IntN(6) {
 	case 0, 1:
-		_ = s.writeUser(ctx, r, user, at)
+		for range 3 { // so that what is read in between is soon old
+			_ = s.writeUser(ctx, r, user, at)
+			<-time.After(drawn(r, 100*time.Millisecond))
+		}
 	case 2:
 		_, _ = api[at].PutRoom(ctx, room, backend.Document{Data: titled(r)})
 	case 3:
@@ -140,6 +146,9 @@ func (s *society) change(ctx context.Context, r *rand.Rand) {
 }
 
 func (s *society) writeUser(ctx context.Context, r *rand.Rand, user wire.UserID, at int) (err error) {
+	s.mu.Lock()
+	s.hot = "user:" + string(user)
+	s.mu.Unlock()
 	api := s.p.w.API.cores[at]
 	switch what := r.IntN(5); {
 	case what == 0 && user[0] == 'x': // who is deleted leaves all rooms
