@@ -96,13 +96,12 @@ func (m *Manager) forget(u *user) {
 		return
 	}
 	m.users.Delete(u)
-	last := m.users.Len() == 0
-	m.mu.Unlock()
-	m.drop(u)
-	if last { // nobody is there who could ask for what is cached
+	if m.users.Len() == 0 { // nobody is there who could ask for what is cached
 		m.objects.Reset()
 		m.rosters.Reset()
 	}
+	m.mu.Unlock()
+	m.drop(u)
 }
 
 // drop gives back what a user holds.
