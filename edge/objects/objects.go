@@ -199,8 +199,9 @@ func (o *Objects) Reset() {
 		s.existing.size, s.missing.size, s.keptSize = 0, 0, 0
 		for key, e := range s.kept {
 			gone = append(gone, key)
-			if e.load != nil {
-				e.load.fail(upstream.ErrUnavailable)
+			if l := e.load; l != nil {
+				e.load = nil // its answer, which is on the way, finds that it is over
+				l.fail(upstream.ErrUnavailable)
 			}
 		}
 		clear(s.kept)

@@ -182,6 +182,25 @@ func TestFailure(t *testing.T) {
 	})
 }
 
+// An answer that comes after everything was forgotten is nobody's.
+func TestResetWhileLoading(t *testing.T) {
+	bubble(t, 1<<20, 1, func(t *testing.T, o *Objects, c *core) {
+		c.put("user:ann", "Ann")
+		done := make(chan error)
+		go func() { done <- o.Get(t.Context(), []string{"user:ann"}, make([]*Object, 1)) }()
+		synctest.Wait()
+		o.Reset()
+		if err := <-done; err == nil {
+			t.Error("an answer of before")
+		}
+		time.Sleep(time.Second)
+		if n := c.interests(); n != 0 || o.Bytes() != 0 {
+			t.Errorf("%d interests, %d bytes", n, o.Bytes())
+		}
+		get(t, o, "user:ann")
+	})
+}
+
 // watcher notes what it is told.
 type watcher struct {
 	mu  sync.Mutex
