@@ -123,7 +123,7 @@ func receive(t testing.TB, got <-chan corelog.Stored) corelog.Stored {
 }
 
 // limit is more than anything takes, for what would wait for ever.
-const limit = 90 * time.Second
+const limit = 30 * time.Second
 
 // eventually polls until ok, for as long as limit.
 func eventually(t testing.TB, what string, ok func() bool) {
