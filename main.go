@@ -7,8 +7,6 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -36,25 +34,7 @@ type commands struct {
 }
 
 func main() {
-	ctx, stop := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 2) // one for each that counts
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go stopped(signals, stop)
-	status := config.Main(ctx, os.Args[1:], config.IO{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}, new(commands),
+	os.Exit(config.Main(config.Signalled(context.Background()), os.Args[1:], config.IO{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}, new(commands),
 		kong.Description("An edge tier for real-time applications: message once per region, sockets next door."),
-		kong.Vars{"transport": edge.DefaultTransport()})
-	stop()
-	os.Exit(status)
-}
-
-// stopped calls stop at the first signal. The second ends the process at once, by
-// that signal: it is not lost however soon it comes.
-func stopped(signals <-chan os.Signal, stop func()) {
-	<-signals
-	stop()
-	second := <-signals
-	signal.Reset(second)
-	if p, err := os.FindProcess(os.Getpid()); err != nil || p.Signal(second) != nil {
-		os.Exit(1)
-	}
+		kong.Vars{"transport": edge.DefaultTransport()}))
 }

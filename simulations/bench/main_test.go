@@ -5,10 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/alecthomas/kong"
@@ -34,10 +32,7 @@ func run(ctx context.Context, stdio config.IO, args ...string) int {
 // started as one.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
-		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-		status := run(ctx, config.IO{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}, os.Args[1:]...)
-		stop()
-		os.Exit(status)
+		os.Exit(run(config.Signalled(context.Background()), config.IO{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}, os.Args[1:]...))
 	}
 	// Under the race detector, processes would linger for a second.
 	_ = os.Setenv("GORACE", "atexit_sleep_ms=0")

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -33,9 +31,7 @@ func TestMain(m *testing.M) {
 		Core core.Command `cmd:""`
 		Edge edge.Command `cmd:""`
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // as main does: a second signal ends the process at once
-	os.Exit(config.Main(ctx, os.Args[1:], config.IO{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}, &cli,
+	os.Exit(config.Main(config.Signalled(context.Background()), os.Args[1:], config.IO{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}, &cli,
 		kong.Vars{"transport": edge.DefaultTransport()}))
 }
 

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -118,9 +117,7 @@ func TestStoppedEdgeAnswersFirst(t *testing.T) {
 			t.Fatalf("%d goroutines, %d before: the edge does not wait for %d answers", goroutines(t, stops), before, publishers)
 		}
 	}
-	if err := syscall.Kill(stops.PID(), syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	signalTo(t, stops)
 	for deaf := false; !deaf; {
 		probe.send(t, `{"t":"ping"}`)
 		select {

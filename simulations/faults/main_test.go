@@ -3,9 +3,7 @@ package faults
 import (
 	"context"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -31,11 +29,8 @@ type binary struct {
 // one.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
-		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-		status := config.Main(ctx, os.Args[1:], config.IO{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}, new(binary),
-			kong.Vars{"transport": edge.DefaultTransport()})
-		stop()
-		os.Exit(status)
+		os.Exit(config.Main(config.Signalled(context.Background()), os.Args[1:], config.IO{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}, new(binary),
+			kong.Vars{"transport": edge.DefaultTransport()}))
 	}
 	// Under the race detector, processes would linger for a second.
 	_ = os.Setenv("GORACE", "atexit_sleep_ms=0")

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os/exec"
 	"slices"
@@ -84,8 +86,8 @@ func Ready(ctx context.Context, url string) bool {
 	if err != nil {
 		return false
 	}
-	_ = res.Body.Close()
-	return res.StatusCode == http.StatusOK
+	_, err = io.Copy(io.Discard, res.Body) // so that the connection is used again
+	return errors.Join(err, res.Body.Close()) == nil && res.StatusCode == http.StatusOK
 }
 
 // Kill ends the node as a power cut of its process would: SIGKILL.
