@@ -53,6 +53,14 @@ func report(in io.Reader, out io.Writer) error {
 				failed++
 				names = append(names, "build "+e.ImportPath)
 			case "fail":
+				if e.Test == "" { // it may have ended in the midst of tests
+					for id, lines := range output {
+						if id[0] == e.Package && id[1] != "" {
+							_, _ = fmt.Fprint(out, strings.Join(lines, ""))
+							delete(output, id)
+						}
+					}
+				}
 				_, _ = fmt.Fprint(out, strings.Join(output[id], ""))
 				delete(output, id)
 				failed++

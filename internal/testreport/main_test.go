@@ -36,6 +36,12 @@ func TestReport(t *testing.T) {
 			err:  "there are failures",
 		},
 		{
+			name: "a test in whose midst the process ended is shown",
+			in:   pass + `{"Action":"output","Package":"p","Test":"TestB","Output":"panic: wrong\n"}` + "\n" + `{"Action":"output","Package":"p","Output":"FAIL p\n"}` + "\n" + `{"Action":"fail","Package":"p"}` + "\n",
+			out:  "panic: wrong\nFAIL p\n\n1 passed, 1 failed, 0 skipped\n  fail p\n",
+			err:  "there are failures",
+		},
+		{
 			name: "a build failure is shown",
 			in:   `{"ImportPath":"p","Action":"build-output","Output":"p.go:1: syntax error\n"}` + "\n" + `{"ImportPath":"p","Action":"build-fail"}` + "\n",
 			out:  "p.go:1: syntax error\n\n0 passed, 1 failed, 0 skipped\n  build p\n",
