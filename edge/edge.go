@@ -42,6 +42,7 @@ type edgeNode struct {
 	verifier *identity.Verifier
 	gossip   *gossip.Gossip
 	up       *upstream.Upstream
+	siblings *siblings
 	metrics  *metrics
 	ready    *telemetry.Ready
 	limit    int
@@ -105,9 +106,16 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	// The sockets outlive ctx by their goodbye.
 	socketsCtx, endSockets := context.WithCancel(context.WithoutCancel(ctx))
 	defer endSockets()
+	n.siblings = newSiblings(n)
+	if n.siblings.server, err = link.ListenOn(linkTransport, link.ServerConfig{
+		TLS: cfg.Keys.Identity.ServerTLS(), Source: n.siblings.relay, Logger: cfg.Logger, Events: n.linkEvents(),
+	}); err != nil {
+		return err
+	}
 	n.up = upstream.New(upstream.Config{
 		Transport: linkTransport, TLS: cfg.Keys.Identity.ClientTLS(), Node: cfg.Name, Region: cfg.Region.Name,
-		Targets: n.cores, TargetsChanged: changed, Sink: &follower{n: n, ctx: socketsCtx, g: g}, Logger: cfg.Logger,
+		Relay: n.siblings.relayOf, Placed: n.siblings.relay.Placed, Fed: n.siblings.fed,
+		Targets: n.targets, TargetsChanged: changed, Sink: &follower{n: n, ctx: socketsCtx, g: g}, Logger: cfg.Logger,
 		Status: n.linkStatus, Events: n.metrics.upstreamEvents(),
 	})
 	n.gauges(reg)
@@ -121,6 +129,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	cfg.Logger.Info("edge started", "region", cfg.Region.Name, "public", self.Public, "gossip", n.gossip.Addr(), "admin", admin.Addr(), "sockets_limit", n.limit)
 
 	g.Go(func() error { return n.up.Run(ctx) })
+	g.Go(func() error { return n.siblings.server.Run(ctx) })
 	g.Go(func() error { return n.watch(ctx) })
 	g.Go(func() error { return n.serve(ctx, public) })
 	g.Go(func() error {
@@ -161,12 +170,6 @@ func (n *edgeNode) describe(public, udp net.Addr) (topology.Node, error) {
 		Lat: n.cfg.Region.Lat, Lon: n.cfg.Region.Lon, State: topology.StateStarting,
 		Link: linkAddr, Public: url, Version: n.cfg.Build.Version,
 	}, nil
-}
-
-// cores are the cores to link to, nearest first; those that are starting or
-// draining last.
-func (n *edgeNode) cores() []upstream.Target {
-	return targets(n.gossip.Snapshot().Cores(), n.cfg.Region.Lat, n.cfg.Region.Lon)
 }
 
 // watch keeps readiness, state and load true.
@@ -244,7 +247,10 @@ type Status struct {
 	Delivered     uint64  `json:"delivered"` // to sockets since the start
 	DelayMillis   float64 `json:"delay_ms"`  // of the newest frame
 	UptimeSeconds float64 `json:"uptime_s"`
-	Logs          int     `json:"logs"` // taken from the upstream
+	Logs          int     `json:"logs"`          // taken from upstreams
+	Siblings      int     `json:"siblings"`      // that take logs from this edge
+	FedLogs       int     `json:"fed_logs"`      // to siblings, each of them counted
+	FedInterests  int     `json:"fed_interests"` // of theirs
 }
 
 func (n *edgeNode) status() Status {
@@ -252,6 +258,13 @@ func (n *edgeNode) status() Status {
 		Node: n.cfg.Name, Region: n.cfg.Region.Name, SocketsLimit: n.limit, UptimeSeconds: time.Since(n.started).Seconds(),
 		Interests: n.up.Interests(), Frames: n.metrics.framesN.Load(), LinkBytes: n.metrics.bytesN.Load(),
 		Delivered: n.metrics.deliveredN.Load(), DelayMillis: float64(n.metrics.lastDelay.Load()) / 1e6,
+	}
+	for _, p := range n.siblings.server.Peers() {
+		s.FedInterests += p.Interests
+		if p.Logs > 0 {
+			s.Siblings++
+			s.FedLogs += p.Logs
+		}
 	}
 	if to, rtt, _, ok := n.up.Status(); ok {
 		s.Upstream, s.RTTMillis = to, float64(rtt)/1e6

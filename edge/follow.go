@@ -57,6 +57,8 @@ func (f *follower) Begin(epoch string, logs int, ends []wire.Seq) error {
 	for p, pos := range frames {
 		f.w.cache.Log(wire.LogID(p)).Restart(pos)
 	}
+	f.n.siblings.relay.Begin(epoch, logs)
+	f.n.siblings.server.Reset("epoch")
 	fresh := f.epoch == ""
 	f.epoch = epoch
 	// The sessions go first: what still begins one in the old epoch is before
@@ -83,10 +85,10 @@ func (f *follower) Linked(string) { f.n.watermark() } // the welcome is as good
 // Unlinked implements upstream.Sink.
 func (f *follower) Unlinked(node string, err error) {
 	if errors.Is(err, upstream.ErrLeft) {
-		f.n.cfg.Logger.Info("core left", "core", node)
+		f.n.cfg.Logger.Info("upstream left", "node", node)
 		return
 	}
-	f.n.cfg.Logger.Warn("link lost", "core", node, "err", err)
+	f.n.cfg.Logger.Warn("link lost", "to", node, "err", err)
 }
 
 // Records implements upstream.Sink.
@@ -96,6 +98,7 @@ func (f *follower) Records(p wire.LogID, records []tail.Record) {
 		return
 	}
 	frames := make([]*cache.Frame, 0, len(records))
+	defer f.n.siblings.relay.Records(p, records)
 	var upto wire.Seq
 	for i := range records {
 		r := &records[i]
@@ -112,6 +115,7 @@ func (f *follower) Records(p wire.LogID, records []tail.Record) {
 			f.n.cfg.Logger.Error("a frame that can't be read is left out", "log", p, "err", err)
 			continue
 		}
+		r.Seq, r.Keys[0] = fr.Seq, wire.FramesKey(fr.Ch)
 		frames = append(frames, fr)
 		upto = fr.Seq
 	}
@@ -155,12 +159,14 @@ func (f *follower) Live(p wire.LogID, wants []upstream.Want, m link.Marker) {
 	}
 	slices.Sort(m.Moved)
 	for _, w := range wants {
+		_, moved := slices.BinarySearch(m.Moved, w.Key)
 		ch, ok := w.Token.(*cache.Channel)
 		if !ok {
+			f.n.siblings.relay.Live(p, w, moved, m)
 			continue
 		}
 		floor := w.Since
-		if _, moved := slices.BinarySearch(m.Moved, w.Key); moved {
+		if moved {
 			floor = max(m.Seq, w.Since)
 		}
 		ch.SetLive(floor)
@@ -177,12 +183,16 @@ func (f *follower) Gap(p wire.LogID, floor wire.Seq, lost []wire.Key) {
 		return
 	}
 	f.n.cfg.Logger.Warn("frames are gone at the core", "log", p, "upto", floor)
+	f.n.siblings.relay.Gap(p)
 	f.w.cache.Log(p).Gap(floor, lost)
 	f.w.engine.Gap(p, floor)
 }
 
 // Signal implements upstream.Sink.
-func (f *follower) Signal(s *wire.Signal) { f.w.sessions.Signal(s) }
+func (f *follower) Signal(s *wire.Signal) {
+	f.w.sessions.Signal(s)
+	f.n.siblings.pass("", s)
+}
 
 // stateShare is the part of the cache that is for users, rooms and memberships:
 // one of so many.

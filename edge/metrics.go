@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"net"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"selvedge/edge/session"
 	"selvedge/edge/upstream"
 	"selvedge/wire"
+	"selvedge/wire/link"
 	"selvedge/wire/tail"
 )
 
@@ -30,6 +32,7 @@ type metrics struct {
 	queries   *prometheus.HistogramVec
 	near      received // from cores of the edge's region
 	far       received // from others
+	fed       received // to siblings
 	relinks   *prometheus.CounterVec
 
 	// For the console, which wants rates and the newest delay.
@@ -65,6 +68,7 @@ func newMetrics(reg prometheus.Registerer, region string) *metrics {
 		fills:     counter("selvedge_edge_cache_requests_total", "Questions to the core on the cache's behalf.", "kind", "result"),
 		near:      received{linkFrames.WithLabelValues("in", "region"), linkBytes.WithLabelValues("in", "region")},
 		far:       received{linkFrames.WithLabelValues("in", "ocean"), linkBytes.WithLabelValues("in", "ocean")},
+		fed:       received{linkFrames.WithLabelValues("out", "region"), linkBytes.WithLabelValues("out", "region")},
 		relinks:   counter("selvedge_link_resumes_total", "Logs opened at a link, after where the edge stood, by what made it so.", "reason"),
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "selvedge_edge_delivery_seconds",
@@ -142,6 +146,28 @@ func (m *metrics) upstreamEvents() upstream.Events {
 			from.bytes.Add(float64(bytes))
 			m.framesN.Add(uint64(frames))
 			m.bytesN.Add(uint64(bytes))
+		},
+	}
+}
+
+// linkEvents are those of the links to siblings.
+func (n *edgeNode) linkEvents() link.ServerEvents {
+	log := n.cfg.Logger
+	return link.ServerEvents{
+		Up: func(node, _ string) { log.Info("sibling linked", "edge", node) },
+		Down: func(node, _ string, err error) {
+			if err == nil {
+				log.Info("sibling's link closed", "edge", node)
+				return
+			}
+			log.Info("sibling's link down", "edge", node, "err", err)
+		},
+		Refused: func(addr net.Addr, err error) { log.Warn("link refused", "addr", addr.String(), "err", err) },
+		Sent: func(_ string, kind tail.Kind, bytes int) {
+			n.metrics.fed.bytes.Add(float64(bytes))
+			if kind == tail.Frame {
+				n.metrics.fed.frames.Inc()
+			}
 		},
 	}
 }

@@ -2,7 +2,9 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net"
 	"testing"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"selvedge/topology"
 	"selvedge/topology/gossip"
 	"selvedge/topology/region"
+	"selvedge/wire/link"
 )
 
 // newNode is an edge without a link; it gossips with nobody.
@@ -33,6 +36,25 @@ func newNode(t *testing.T) *edgeNode {
 		t.Fatal(err)
 	}
 	n.up = upstream.New(upstream.Config{Logger: n.cfg.Logger})
+	n.siblings = newSiblings(n)
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := identity.DevNode(identity.RoleEdge, "edge-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n.siblings.server, err = link.Listen(udp, link.ServerConfig{TLS: id.ServerTLS(), Source: n.siblings.relay}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := errors.Join(n.siblings.server.Run(ended), udp.Close()); err != nil {
+			t.Error(err)
+		}
+	})
 	n.gossip, err = gossip.Start(t.Context(), gossip.Config{
 		Self: topology.Node{
 			ID: "edge-1", Role: topology.RoleEdge, Region: "eu-west", Lat: place.Lat, Lon: place.Lon,

@@ -14,6 +14,7 @@ import (
 	corelog "selvedge/core/log"
 	"selvedge/internal/bug"
 	"selvedge/wire"
+	"selvedge/wire/link"
 	"selvedge/wire/tail"
 )
 
@@ -53,6 +54,8 @@ type Config struct {
 // Feed follows the logs. It implements link.Source. Its methods are safe for
 // concurrent use.
 type Feed struct {
+	link.Whole
+
 	cfg   Config
 	logs  int
 	tails map[wire.LogID]*tail.Tail // fixed by New

@@ -20,6 +20,14 @@ func (f *Feed) Logs() int { return f.logs }
 // Tail implements link.Source.
 func (f *Feed) Tail(p wire.LogID) *tail.Tail { return f.tails[p] }
 
+// End implements link.Source.
+func (f *Feed) End(p wire.LogID) wire.Seq {
+	if t := f.tails[p]; t != nil {
+		return t.End()
+	}
+	return 0
+}
+
 // Read implements link.Source. It reads no further than the tail, which has
 // what follows.
 func (f *Feed) Read(ctx context.Context, p wire.LogID, after wire.Seq, want func([2]wire.Key) bool) (records []tail.Record, upto, floor wire.Seq, err error) {

@@ -36,8 +36,14 @@ type followed struct {
 	short  map[string]wire.Seq // cores whose log ended too early, and where
 	silent int                 // moves for silence since the last watermark
 
+	heir    *standby      // nil = it does not move
+	again   time.Time     // no standby before
+	pause   time.Duration // before the one after
+	leaving time.Duration // since when our siblings are waited for; 0 = they aren't
+
 	// Written by the goroutine of its stream, as Upstream.now.
 	busy  atomic.Bool // it is with the sink
+	ready atomic.Bool // its standby waits for it to come far enough; written with the lock
 	heard atomic.Int64
 	water atomic.Int64 // the last watermark; 0 = none yet
 }
@@ -126,14 +132,25 @@ func (s *session) endsLocked(ends []wire.Seq) {
 func (u *Upstream) placeLocked(lg *followed, s *session) {
 	lg.at, lg.phase, lg.since, lg.away = s, placed, u.now(), make(chan struct{})
 	s.endsLocked(s.l.Ends)
+	u.placedLocked(lg)
 	s.wake()
 	u.tellLocked()
+}
+
+// placedLocked tells who feeds us a log now.
+func (u *Upstream) placedLocked(lg *followed) {
+	if u.cfg.Placed != nil {
+		u.cfg.Placed(lg.p, !lg.at.n.target.Relay)
+	}
 }
 
 // leaveLocked begins to close a log at its link. What was sent until then is taken
 // unless the core is at fault.
 func (u *Upstream) leaveLocked(lg *followed, why Reason) {
 	s := lg.at
+	if lg.heir != nil {
+		u.giveUpLocked(lg)
+	}
 	lg.phase, lg.why = closing, why
 	close(lg.away)
 	u.wg.Go(func() {
@@ -177,6 +194,9 @@ func (lg *followed) openedLocked() {
 // behind takes note that a core's log ends before our position: a replica that
 // lags, or a core that has lost a part of its data. Another one may have it.
 func (u *Upstream) behind(lg *followed, s *session, end wire.Seq) {
+	if s.refused(lg) {
+		return
+	}
 	pos := u.cfg.Sink.Position(lg.p) // we are on its stream's goroutine
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -202,4 +222,18 @@ func (u *Upstream) shortLocked(lg *followed) bool {
 		_, short := lg.short[n.name]
 		return !short
 	})
+}
+
+// elsewhere takes the word of a relay that it does not have a log, or not any more.
+func (u *Upstream) elsewhere(lg *followed, s *session) {
+	if s.refused(lg) {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if lg.at != s || lg.phase != open && lg.phase != placed {
+		return
+	}
+	lg.shunLocked(s.n.name, time.Now(), shortPause)
+	u.leaveLocked(lg, Moved)
 }

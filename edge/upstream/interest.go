@@ -45,6 +45,9 @@ func (u *Upstream) Want(p wire.LogID, wants ...Want) {
 	defer u.mu.Unlock()
 	lg := u.logLocked(p)
 	for _, w := range wants {
+		if lg.heir != nil && !lg.held.has(w.Key) {
+			lg.heir.add = append(lg.heir.add, w.Key)
+		}
 		lg.held.add(w.Key)
 	}
 	lg.add = append(lg.add, wants...)
@@ -59,6 +62,9 @@ func (u *Upstream) Drop(p wire.LogID, keys ...wire.Key) {
 	for _, k := range keys {
 		if lg.held.remove(k) {
 			lg.del = append(lg.del, k)
+			if lg.heir != nil {
+				lg.heir.del = append(lg.heir.del, k)
+			}
 		}
 	}
 	lg.wakeLocked()
@@ -95,7 +101,7 @@ func (u *Upstream) nextDeltas(s *session) []deltaMessage {
 	defer u.mu.Unlock()
 	var out []deltaMessage
 	for _, lg := range s.logs {
-		if lg.at != s || lg.phase != open || len(lg.add)+len(lg.del) == 0 || len(lg.pending) >= maxPending {
+		if lg.at != s || lg.phase != open || lg.heldBackLocked() || len(lg.add)+len(lg.del) == 0 || len(lg.pending) >= maxPending {
 			continue
 		}
 		u.lastID++

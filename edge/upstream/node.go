@@ -59,7 +59,9 @@ func (u *Upstream) keep(ctx context.Context, n *node, t Target) {
 	}
 	if err == nil {
 		u.cfg.Logger.Info("linked", "to", t.Node, "addr", t.Addr, "epoch", s.l.Epoch)
-		u.cfg.Sink.Linked(t.Node)
+		if !t.Relay {
+			u.cfg.Sink.Linked(t.Node)
+		}
 		u.look()
 		err = s.serve(ctx)
 		if asked := u.ended(s); !asked && ctx.Err() == nil {
@@ -95,7 +97,7 @@ func (u *Upstream) dial(ctx context.Context, s *session, t Target) (err error) {
 		return err
 	}
 	s.l, err = link.Dial(ctx, u.cfg.Transport, addr, link.DialConfig{
-		TLS: u.cfg.TLS, Node: u.cfg.Node, Region: u.cfg.Region, Peer: t.Node, Receiver: s, Status: u.cfg.Status, Ends: s.ends,
+		TLS: u.cfg.TLS, Node: u.cfg.Node, Region: u.cfg.Region, Peer: t.Node, Relay: t.Relay, Receiver: s, Status: u.cfg.Status, Ends: s.ends,
 	})
 	return err
 }
@@ -177,6 +179,7 @@ func (u *Upstream) admitLocked(s *session) {
 
 // ended takes a link out that has ended: nothing more comes over it.
 func (u *Upstream) ended(s *session) (asked bool) {
+	reached := u.reached()
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	left := s.l.Left()
@@ -185,8 +188,12 @@ func (u *Upstream) ended(s *session) (asked bool) {
 		why = Left
 	}
 	for _, lg := range s.logs {
+		if lg.heir != nil && lg.heir.s == s && lg.heir.step < taking {
+			lg.dropStandbyLocked()
+		}
 		if lg.at == s {
 			lg.lostLocked(why)
+			u.rescueLocked(lg, reached[lg.p])
 		}
 	}
 	n := s.n

@@ -29,6 +29,8 @@ type planning struct {
 	next   time.Time // when to look again
 	wanted map[*node]bool
 	moves  map[[2]*node]int // how many logs leave one for another
+
+	reached map[wire.LogID]wire.Seq // see Upstream.reached
 }
 
 func (pl *planning) by(t time.Time) {
@@ -40,9 +42,9 @@ func (pl *planning) by(t time.Time) {
 // plan places the logs, and starts and ends links. It returns when to look again,
 // unless something happens before.
 func (u *Upstream) plan(ctx context.Context, now time.Time) time.Duration {
-	targets := u.cfg.Targets()
+	targets, reached := u.cfg.Targets(), u.reached()
 	u.mu.Lock()
-	pl := &planning{u: u, now: now, next: now.Add(lookEvery), wanted: map[*node]bool{}, moves: map[[2]*node]int{}}
+	pl := &planning{u: u, now: now, next: now.Add(lookEvery), wanted: map[*node]bool{}, moves: map[[2]*node]int{}, reached: reached}
 	u.knowLocked(targets)
 	var idle []*session
 	if !u.changing {
@@ -94,7 +96,7 @@ func (u *Upstream) knowLocked(targets []Target) {
 func (u *Upstream) orderLocked(lg *followed) []*node {
 	var ids [3][]topology.NodeID
 	for name, n := range u.nodes {
-		if !n.listed {
+		if !n.listed || n.target.Relay {
 			continue
 		}
 		class := 0
@@ -126,9 +128,22 @@ func (pl *planning) log(lg *followed) {
 	if lg.phase == placed && u.now()-lg.since > openTimeout {
 		u.wg.Go(lg.at.l.Close) // it takes nothing: nobody else would notice
 	}
+	if lg.heir != nil && lg.heir.step == taking {
+		pl.wanted[lg.heir.s.n] = true
+		return
+	}
+	if lg.phase == open && lg.at.n.target.Relay {
+		if _, shunned := lg.shunnedLocked(lg.at.n.name, pl.now); shunned {
+			u.leaveLocked(lg, Silent)
+		} else {
+			pl.relay(lg)
+		}
+		return
+	}
 	best := pl.best(lg, order)
 	switch {
 	case best == nil || best.s == lg.at:
+		pl.relay(lg)
 	case lg.phase == idle:
 		u.placeLocked(lg, best.s)
 	case lg.phase == open:
@@ -136,6 +151,10 @@ func (pl *planning) log(lg *followed) {
 		_, shunned := lg.shunnedLocked(from.name, pl.now)
 		if settled := best.s.up.Add(best.settle); !shunned && pl.now.Before(settled) {
 			pl.by(settled)
+			return
+		}
+		if !shunned && lg.heir != nil {
+			pl.relay(lg) // it moves already
 			return
 		}
 		pl.moves[[2]*node{from, best}]++
@@ -228,6 +247,11 @@ func (pl *planning) idleLocked() (out []*session) {
 	for _, lg := range pl.u.logs {
 		busy[lg.at] = true
 	}
+	for _, lg := range pl.u.logs {
+		if lg.heir != nil {
+			busy[lg.heir.s] = true
+		}
+	}
 	for _, s := range pl.u.sessionsLocked() {
 		switch {
 		case busy[s] || pl.wanted[s.n]:
@@ -257,10 +281,10 @@ func (u *Upstream) sessionsLocked() []*session {
 	return out
 }
 
-// nearestLocked is the nearest link that is up, or nil.
+// nearestLocked is the nearest core's link that is up, or nil.
 func (u *Upstream) nearestLocked() *session {
 	for _, s := range u.sessionsLocked() {
-		if !s.asked {
+		if !s.asked && !s.n.target.Relay {
 			return s
 		}
 	}

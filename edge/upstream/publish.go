@@ -39,7 +39,7 @@ func (u *Upstream) publish(ctx context.Context, q *wire.Query) (*wire.Answer, er
 // late, or the nearest of all; nil if there is none.
 func (u *Upstream) appenderLocked(now time.Time) *session {
 	for _, s := range u.sessionsLocked() {
-		if !s.asked && now.Sub(s.n.refused) >= refusal {
+		if !s.asked && !s.n.target.Relay && now.Sub(s.n.refused) >= refusal {
 			return s
 		}
 	}

@@ -25,6 +25,8 @@ const logs = 8
 
 // core is a link server over a source that a test writes to.
 type core struct {
+	link.Whole
+
 	t     *testing.T
 	name  string
 	addr  string
@@ -105,6 +107,7 @@ func (c *core) Epoch() string {
 
 func (c *core) Logs() int                    { return logs }
 func (c *core) Tail(p wire.LogID) *tail.Tail { return c.tails[p] }
+func (c *core) End(p wire.LogID) wire.Seq    { return c.tails[p].End() }
 
 func (c *core) Read(_ context.Context, _ wire.LogID, after wire.Seq, _ func([2]wire.Key) bool) ([]tail.Record, wire.Seq, wire.Seq, error) {
 	return nil, after, 0, errors.New("the tail holds everything")

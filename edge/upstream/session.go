@@ -85,7 +85,12 @@ func (s *session) send(ctx context.Context) error {
 				return err
 			}
 		}
-		for _, m := range s.u.nextDeltas(s) {
+		for _, lg := range s.toStandBy() {
+			if err := s.standBy(ctx, lg); err != nil {
+				return err
+			}
+		}
+		for _, m := range append(s.mend(), s.u.nextDeltas(s)...) {
 			err := s.l.Interest(ctx, m.p, m.id, m.add, m.del, m.since)
 			if err != nil && !errors.Is(err, link.ErrLogClosed) { // it is on its way to another link
 				return err
@@ -145,6 +150,9 @@ func (s *session) turn(lg *followed, fn func()) {
 	fn()
 	lg.heard.Store(int64(s.u.now()))
 	lg.busy.Store(false)
+	if lg.ready.Load() {
+		s.u.look()
+	}
 }
 
 // ends takes what the core tells of where its logs end.
@@ -157,29 +165,51 @@ func (s *session) ends(ends []wire.Seq) {
 // Records implements link.Receiver.
 func (s *session) Records(p wire.LogID, records []tail.Record) {
 	lg := s.logs[p]
+	s.u.cfg.Events.Received(s.region, records)
+	if !s.mine(lg) {
+		return
+	}
 	for i := range slices.Backward(records) {
 		if records[i].Kind == tail.Watermark {
 			lg.water.Store(int64(s.u.now()))
 			break
 		}
 	}
-	s.u.cfg.Events.Received(s.region, records)
 	s.turn(lg, func() { s.u.cfg.Sink.Records(p, records) })
 }
 
 // Marker implements link.Receiver.
 func (s *session) Marker(p wire.LogID, m link.Marker) {
 	lg := s.logs[p]
+	if s.stands(lg, m) || !s.mine(lg) {
+		return
+	}
 	s.turn(lg, func() { s.u.marker(lg, m) })
 }
 
 // Gap implements link.Receiver.
 func (s *session) Gap(p wire.LogID, floor wire.Seq, lost []wire.Key) {
-	s.turn(s.logs[p], func() { s.u.cfg.Sink.Gap(p, floor, lost) })
+	lg := s.logs[p]
+	if s.mine(lg) {
+		s.turn(lg, func() { s.u.cfg.Sink.Gap(p, floor, lost) })
+		return
+	}
+	s.refused(lg) // it lacks something already
 }
 
 // Behind implements link.Receiver.
 func (s *session) Behind(p wire.LogID, end wire.Seq) { s.u.behind(s.logs[p], s, end) }
 
-// Signal implements link.Receiver.
-func (s *session) Signal(sig *wire.Signal) { s.u.cfg.Sink.Signal(sig) }
+// Elsewhere implements link.Receiver.
+func (s *session) Elsewhere(p wire.LogID) { s.u.elsewhere(s.logs[p], s) }
+
+// Signal implements link.Receiver. The signals of a log that comes by a relay come
+// by it, too: a core that we have a link to may send them as well.
+func (s *session) Signal(sig *wire.Signal) {
+	s.u.mu.Lock()
+	at := s.u.logLocked(wire.LogOf(sig.Ch, s.u.count)).at
+	s.u.mu.Unlock()
+	if at == s || at == nil || !at.n.target.Relay && !s.n.target.Relay {
+		s.u.cfg.Sink.Signal(sig)
+	}
+}

@@ -16,12 +16,13 @@ import (
 	"selvedge/wire/tail"
 )
 
-// Target is a core to take logs from.
+// Target is a core to take logs from, or an edge of our region that may relay some.
 type Target struct {
 	Node   string         // its name, which its certificate must bear
 	Addr   string         // host:port, UDP
 	Region string         // for Events.Received
 	State  topology.State // as gossip has it; "" counts as ready
+	Relay  bool           // it is an edge
 }
 
 // Sink takes what comes down. For one log its methods are called from one
@@ -32,8 +33,7 @@ type Sink interface {
 	// and again when they have another epoch. No other method runs meanwhile. An
 	// error ends the link that brought it.
 	Begin(epoch string, logs int, ends []wire.Seq) error
-	// Position is where log p is to be followed from; no other method runs for p
-	// meanwhile. link.Live starts at the end.
+	// Position is where log p is to be followed from: how far it was taken.
 	Position(p wire.LogID) wire.Seq
 	// Records are frames, state records and watermarks.
 	Records(p wire.LogID, records []tail.Record)
@@ -52,8 +52,16 @@ type Config struct {
 	Transport    *quic.Transport
 	TLS          *tls.Config
 	Node, Region string
-	// Targets are the cores that there are, nearest first.
+	// Targets are the cores that there are, nearest first, and our siblings.
 	Targets func() []Target
+	// Relay names the sibling that relays a frame log of so many, "" = none does:
+	// it is taken from a core. It must not block. Nil = never.
+	Relay func(log, logs int) string
+	// Placed is told whenever a log was placed, with who feeds it. It must not block,
+	// and not call back. Nil = nobody is.
+	Placed func(p wire.LogID, byCore bool)
+	// Fed is how many siblings take a log from us; nil = none.
+	Fed func(p wire.LogID) int
 	// TargetsChanged receives when Targets may answer differently; nil = never.
 	TargetsChanged <-chan struct{}
 	Sink           Sink

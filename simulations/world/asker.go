@@ -51,7 +51,7 @@ func (q *question) answered(stale bool, err error) bool {
 	if err != nil || q.edge == "" || edge != q.edge || session != q.session {
 		return false
 	}
-	q.a.said.heard(edge, q.from, to, stale)
+	q.a.said.heard(edge, q.kind == "history", q.from, to, stale)
 	q.when = moments{q.seen.v, w.truth.end(to)}
 	if !stale {
 		q.when.from = max(q.when.from, w.truth.end(q.from-cmp.Or(q.a.s.Age, age)))

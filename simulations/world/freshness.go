@@ -48,6 +48,7 @@ type answers struct {
 type cut struct {
 	edge     string
 	dark     bool
+	near     bool // siblings may still feed it frames: of those nothing is judged
 	from, to time.Duration
 }
 
@@ -59,7 +60,10 @@ func (w *World) cutsOf(faults []netsim.Fault) (out []cut) {
 			apart := f.Cut && slices.Contains(f.Hosts, e.Host) && contains(f.Others, cores)
 			stalled := f.Stall && contains(f.Hosts, cores)
 			scattered := f.Cut && len(cores) > 1 && contains(f.Hosts, cores) && contains(f.Others, cores)
-			out = append(out, cut{e.Name, apart || stalled || scattered, f.At, f.At + f.For})
+			near := apart && slices.ContainsFunc(w.Edges, func(o *Node) bool {
+				return o != e && w.places[o.Host].Name == w.places[e.Host].Name && !slices.Contains(f.Others, o.Host)
+			})
+			out = append(out, cut{e.Name, apart || stalled || scattered, near, f.At, f.At + f.For})
 		}
 	}
 	return out
@@ -71,10 +75,14 @@ func contains(all, some []netsim.Host) bool {
 
 // judge says whether an answer that was asked for and had between two times had
 // to be stale, or must not be.
-func (a *answers) judge(edge string, from, to time.Duration) (stale, fresh bool) {
+func (a *answers) judge(edge string, frames bool, from, to time.Duration) (stale, fresh bool) {
 	fresh = true
 	for _, c := range a.cuts {
 		if c.edge != edge {
+			continue
+		}
+		if c.near && frames {
+			fresh = fresh && (to < c.from || from > c.to+freshAgain)
 			continue
 		}
 		again := c.from + freshAgain
@@ -114,12 +122,12 @@ func (a *answers) ask(ctx context.Context, c *Client, rooms bool, ch wire.Channe
 		if now, same := c.session(); err != nil || edge == "" || now != edge || same != session {
 			continue
 		}
-		a.heard(edge, from, to, said)
+		a.heard(edge, !rooms, from, to, said)
 	}
 }
 
-func (a *answers) heard(edge string, from, to time.Duration, said bool) {
-	stale, fresh := a.judge(edge, from, to)
+func (a *answers) heard(edge string, frames bool, from, to time.Duration, said bool) {
+	stale, fresh := a.judge(edge, frames, from, to)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {

@@ -19,7 +19,8 @@ const (
 	leakPause = 5 * time.Second
 )
 
-// leaks looks for what cores still feed to edges, and edges do not know of.
+// leaks looks for what cores and relays still feed to edges, and edges do not know
+// of.
 func (w *World) leaks(ctx context.Context) (problems []string) {
 	for range leakLooks {
 		if problems = w.lookForLeaks(ctx); problems == nil {
@@ -31,21 +32,27 @@ func (w *World) leaks(ctx context.Context) (problems []string) {
 }
 
 // lookForLeaks looks once: all is calm, so the cores together feed each log once to
-// each edge, and hold the interests that the edges hold.
+// each region, and with the relays once to each edge; and they hold the interests
+// that the edges hold.
 func (w *World) lookForLeaks(ctx context.Context) (problems []string) {
-	held, wanted, fed := 0, 0, 0
-	edges := 0
+	held, wanted, fed, relayed := 0, 0, 0, 0
+	edges, regions := 0, map[string]bool{}
 	for _, n := range w.Edges {
 		if n.killed {
 			continue
 		}
 		var edge struct {
-			Interests int `json:"interests"`
+			Interests    int `json:"interests"`
+			FedLogs      int `json:"fed_logs"`
+			FedInterests int `json:"fed_interests"`
 		}
 		if err := n.varz(ctx, &edge); err != nil {
 			return []string{err.Error()}
 		}
 		wanted += edge.Interests
+		held += edge.FedInterests
+		relayed += edge.FedLogs
+		regions[w.places[n.Host].Name] = true
 		edges++
 	}
 	for _, n := range w.Cores {
@@ -66,11 +73,14 @@ func (w *World) lookForLeaks(ctx context.Context) (problems []string) {
 		}
 		held += interests
 	}
-	if want := edges * w.cfg.Logs; fed != want {
-		problems = append(problems, fmt.Sprintf("the cores feed %d logs to %d edges, %d should be", fed, edges, want))
+	if want := len(regions) * w.cfg.Logs; fed != want {
+		problems = append(problems, fmt.Sprintf("the cores feed %d logs to %d regions, %d should be", fed, len(regions), want))
+	}
+	if want := edges * w.cfg.Logs; fed+relayed != want {
+		problems = append(problems, fmt.Sprintf("%d logs are fed to %d edges, %d should be", fed+relayed, edges, want))
 	}
 	if held != wanted {
-		problems = append(problems, fmt.Sprintf("the cores hold %d interests, the edges have %d", held, wanted))
+		problems = append(problems, fmt.Sprintf("cores and relays hold %d interests, the edges have %d", held, wanted))
 	}
 	return problems
 }

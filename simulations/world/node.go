@@ -106,16 +106,16 @@ func keys(role, name string) (node.Keys, error) {
 
 func port(p int) string { return fmt.Sprintf("0.0.0.0:%d", p) }
 
-// startEdge starts edge number i.
-func (w *World) startEdge(ctx context.Context, i int) error {
+// startEdge starts edge number i, and returns when it is fit for traffic.
+func (w *World) startEdge(ctx context.Context, i int) (*Node, error) {
 	name, host := fmt.Sprintf("edge-%d", i+1), firstEdge+netsim.Host(i)
 	k, err := keys("edge", name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	gossip, err := newGossipSockets(w.Net, host)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cfg := edge.Config{
 		Name: name, Region: w.places[host], Keys: k, Tokens: identity.DevTokens(), Build: config.ReadBuild(),
@@ -128,8 +128,24 @@ func (w *World) startEdge(ctx context.Context, i int) error {
 		w.cfg.Edge(&cfg)
 	}
 	n := w.start(ctx, name, host, func(ctx context.Context) error { return edge.Run(ctx, cfg) })
-	w.Edges = append(w.Edges, n)
-	return n.await(ctx)
+	return n, n.await(ctx)
+}
+
+// RestartEdge ends edge number i in good order, as SIGTERM does, and starts it again
+// after a while.
+func (w *World) RestartEdge(ctx context.Context, i int, away time.Duration) error {
+	w.note("%s is stopped", w.Edges[i].Name)
+	if err := w.Edges[i].Stop(); err != nil {
+		return err
+	}
+	<-time.After(away)
+	w.note("%s starts again", w.Edges[i].Name)
+	n, err := w.startEdge(context.WithoutCancel(ctx), i)
+	if err != nil {
+		return err
+	}
+	*w.Edges[i] = *n
+	return nil
 }
 
 func dialWithin(n *netsim.Network, from netsim.Host, addr string, timeout time.Duration) (net.Conn, error) {

@@ -117,7 +117,7 @@ func Scenarios() []Scenario {
 	}
 
 	one := []Scenario{calm, drops, loss, reordering, far, partition, stall, killed, churn, slow, retention}
-	return slices.Concat(one, crashes(), several(), watched(), societies())
+	return slices.Concat(one, crashes(), several(), watched(), societies(), relayed(slices.Concat(one, watched(), societies())))
 }
 
 // clientHosts are where the clients are.

@@ -90,7 +90,9 @@ func Start(ctx context.Context, cfg Config) (*World, error) {
 	}
 	w.API = newBackend(w)
 	for i := range cfg.Regions {
-		if err := w.startEdge(ctx, i); err != nil {
+		n, err := w.startEdge(ctx, i)
+		w.Edges = append(w.Edges, n)
+		if err != nil {
 			return w, err
 		}
 	}

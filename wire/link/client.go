@@ -32,6 +32,9 @@ type Receiver interface {
 	// Behind says that the upstream's log ends before the position that it was
 	// opened after. Nothing follows: close the log, and look elsewhere.
 	Behind(p wire.LogID, end wire.Seq)
+	// Elsewhere says that the upstream, a relay, does not have the log, or not as it
+	// was opened, or will not have what follows. Nothing follows, as after Behind.
+	Elsewhere(p wire.LogID)
 	Signal(s *wire.Signal)
 }
 
@@ -40,8 +43,10 @@ type DialConfig struct {
 	TLS          *tls.Config // with our certificate, and a check of the peer's
 	Node, Region string      // who we are; Node is what our certificate names
 	Peer         string      // the core that must answer; "" = any core
-	Receiver     Receiver
-	Status       func() Status // told upstream each second; nil = nothing is
+	// Relay says that an edge must answer, of our region: Peer.
+	Relay    bool
+	Receiver Receiver
+	Status   func() Status // told upstream each second; nil = nothing is
 	// Ends is told where the upstream's logs end, the state log last: at about each
 	// second, from one goroutine. It must not keep the slice. Nil = nobody is.
 	Ends func([]wire.Seq)
@@ -70,7 +75,11 @@ type Link struct {
 
 // Dial connects to an upstream over tr and says hello. Run must follow.
 func Dial(ctx context.Context, tr *quic.Transport, addr net.Addr, cfg DialConfig) (*Link, error) {
-	conn, err := tr.Dial(ctx, addr, withALPN(cfg.TLS), quicConfig())
+	role, timeout := identity.RoleCore, idleTimeout
+	if cfg.Relay {
+		role, timeout = identity.RoleEdge, nearTimeout
+	}
+	conn, err := tr.Dial(ctx, addr, withALPN(cfg.TLS), quicConfig(timeout))
 	if err != nil {
 		return nil, fmt.Errorf("link to %s: %w", addr, refused(err))
 	}
@@ -79,9 +88,9 @@ func Dial(ctx context.Context, tr *quic.Transport, addr net.Addr, cfg DialConfig
 		writing: make(chan struct{}, 1), signals: make(chan []byte, maxSignals), finished: make(chan struct{}),
 	}
 	if cfg.Peer == "" {
-		_, err = peerName(conn, identity.RoleCore)
+		_, err = peerName(conn, role)
 	} else {
-		err = checkPeer(conn, identity.RoleCore, cfg.Peer)
+		err = checkPeer(conn, role, cfg.Peer)
 	}
 	if err == nil {
 		err = refused(l.hello(ctx))

@@ -7,7 +7,6 @@ import (
 
 	"selvedge/wire"
 	"selvedge/wire/link"
-	"selvedge/wire/tail"
 )
 
 // A log is closed whatever its receiver is doing: CloseLog returns after its
@@ -78,20 +77,18 @@ func TestCloseLogAfterTheLink(t *testing.T) {
 	d.CloseLog(t.Context(), 0)
 }
 
-// looked is a source that tells when somebody looks for log 0.
+// looked is a source that tells when somebody looks whether there is a log.
 type looked struct {
 	link.Source
 	at chan struct{}
 }
 
-func (l looked) Tail(p wire.LogID) *tail.Tail {
-	if p == 0 {
-		select {
-		case l.at <- struct{}{}:
-		default:
-		}
+func (l looked) Logs() int {
+	select {
+	case l.at <- struct{}{}:
+	default:
 	}
-	return l.Source.Tail(p)
+	return l.Source.Logs()
 }
 
 // The upstream forgets a log that was closed: its interests, and the questions that

@@ -26,6 +26,8 @@ var (
 	ErrRefused = errors.New("link refused")
 	// ErrProtocol: the peer sent what this version doesn't know.
 	ErrProtocol = errors.New("link protocol error")
+	// ErrElsewhere: a source does not have what is asked of a log. Others do.
+	ErrElsewhere = errors.New("not to be had here")
 )
 
 // Application error codes of a closed connection.
@@ -45,6 +47,9 @@ const (
 	// idleTimeout is how long a silent peer is believed in. Gossip usually
 	// knows later.
 	idleTimeout = 5 * time.Second
+	// nearTimeout is that of a relay, which is near: its siblings wait for it
+	// meanwhile.
+	nearTimeout = 1500 * time.Millisecond
 	// maxControl bounds one control message, query or answer, in bytes: a
 	// downstream names all its interests of a log in one, some seven million.
 	maxControl = 64 << 20
@@ -62,11 +67,11 @@ const (
 // over 150 ms of round trip. 32 MiB a stream and 64 MiB a link are 200 MB/s and
 // 400 MB/s there. Our own bound is the feed's, which never has more than one
 // batch in flight beyond them.
-func quicConfig() *quic.Config {
+func quicConfig(timeout time.Duration) *quic.Config {
 	return &quic.Config{
 		HandshakeIdleTimeout:           5 * time.Second,
-		MaxIdleTimeout:                 idleTimeout,
-		KeepAlivePeriod:                pingEvery,
+		MaxIdleTimeout:                 timeout, // the lesser of both sides' counts
+		KeepAlivePeriod:                min(pingEvery, timeout/3),
 		InitialStreamReceiveWindow:     2 << 20,
 		MaxStreamReceiveWindow:         32 << 20,
 		InitialConnectionReceiveWindow: 8 << 20,

@@ -36,6 +36,10 @@ type delta struct {
 	add, del []wire.Key
 	since    wire.Seq
 	marker   bool // answer with a marker
+
+	// Guarded by feed.mu.
+	held bool     // the source has the additions
+	from wire.Seq // after this position, if held
 }
 
 // feed serves one log to one downstream. One goroutine runs it.
@@ -43,7 +47,6 @@ type feed struct {
 	src    Source
 	p      wire.LogID
 	n      uint64 // of the link's streams of this log
-	tail   *tail.Tail
 	out    io.Writer
 	region string // of the downstream
 	events *ServerEvents
@@ -51,9 +54,10 @@ type feed struct {
 	stop context.CancelFunc // ends run
 	gone chan struct{}      // closed when run has returned
 
-	changed chan struct{} // capacity 1: deltas is not empty
+	changed chan struct{} // capacity 1: deltas is not empty, or one of them is held now
 	mu      sync.Mutex
-	deltas  []delta // guarded by mu
+	deltas  []*delta // guarded by mu
+	ended   bool     // guarded by mu: what is held was given back
 	// Guarded by mu. The last delta applied and the position it was applied
 	// at; waiters are told of each change by a close of applied.
 	doneID   uint64
@@ -61,36 +65,77 @@ type feed struct {
 	applied  chan struct{}
 	interest map[wire.Key]struct{} // written by the feed's goroutine under mu
 
+	tail *tail.Tail      // fixed by begin; nil = the source does not have the log
+	over <-chan struct{} // the same
+
 	// Owned by the feed's goroutine.
 	follower *tail.Follower
 	batch    []tail.Record
 	buf      []byte
 }
 
-func newFeed(src Source, p wire.LogID, n uint64, t *tail.Tail, out io.Writer, region string, events *ServerEvents) *feed {
+func newFeed(src Source, p wire.LogID, n uint64, out io.Writer, region string, events *ServerEvents) *feed {
 	return &feed{
-		src: src, p: p, n: n, tail: t, out: out, region: region, events: events, gone: make(chan struct{}),
+		src: src, p: p, n: n, out: out, region: region, events: events, gone: make(chan struct{}),
 		changed: make(chan struct{}, 1), applied: make(chan struct{}),
 		interest: map[wire.Key]struct{}{},
+	}
+}
+
+// begin has the source open the log. It comes before everything else.
+func (f *feed) begin() {
+	f.tail, f.over = f.src.Tail(f.p), f.src.Over(f.p)
+	if f.tail != f.src.Tail(f.p) {
+		f.tail = nil // it was over in between
 	}
 }
 
 // change queues a delta. A downstream waits for each delta's marker before it
 // sends the next for the same log (Link does), so more than a few pending ones
 // mean that the peer does not keep to that: an error.
-func (f *feed) change(d delta) error {
+func (f *feed) change(d *delta) error {
 	f.mu.Lock()
+	if f.ended {
+		f.mu.Unlock()
+		return nil // the downstream has yet to learn of it
+	}
 	if len(f.deltas) >= maxDeltas {
 		f.mu.Unlock()
 		return fmt.Errorf("%w: %d interest deltas pending on log %d", ErrProtocol, maxDeltas, f.p)
 	}
 	f.deltas = append(f.deltas, d)
 	f.mu.Unlock()
+	f.src.Hold(f.p, f.tail, d.add, d.since, func(from wire.Seq) {
+		f.mu.Lock()
+		d.held, d.from = true, from
+		f.mu.Unlock()
+		f.wake()
+	})
+	return nil
+}
+
+func (f *feed) wake() {
 	select {
 	case f.changed <- struct{}{}:
 	default:
 	}
-	return nil
+}
+
+// end gives back what is held.
+func (f *feed) end() {
+	f.mu.Lock()
+	f.ended = true
+	keys := make([]wire.Key, 0, len(f.interest))
+	for k := range f.interest {
+		keys = append(keys, k)
+	}
+	for _, d := range f.deltas {
+		keys = append(keys, d.add...)
+	}
+	f.deltas = nil
+	f.mu.Unlock()
+	f.src.Release(f.p, f.tail, keys)
+	close(f.gone)
 }
 
 // wants reports whether the downstream holds an interest now.
@@ -128,17 +173,26 @@ func (f *feed) waitApplied(ctx context.Context, id uint64) (wire.Seq, error) {
 }
 
 // run serves until ctx ends or the stream fails. It returns nil if the log ends
-// before the position asked for, and has said so.
+// before the position asked for, or the source does not have it, and has said so.
 func (f *feed) run(ctx context.Context, after wire.Seq) error {
-	defer close(f.gone)
-	if after == Live {
-		after = f.tail.End()
-	}
-	f.follower = f.tail.Follow(after)
-	defer f.follower.Stop()
+	defer f.end()
 	if _, err := f.out.Write(binary.AppendUvarint(binary.AppendUvarint(nil, uint64(f.p)), f.n)); err != nil {
 		return fmt.Errorf("open log %d: %w", f.p, err)
 	}
+	if f.tail == nil {
+		return f.elsewhere()
+	}
+	from, err := f.first(ctx)
+	switch {
+	case errors.Is(err, ErrElsewhere) || err == nil && from > after:
+		return f.elsewhere()
+	case err != nil:
+		return err
+	case after == Live:
+		after = max(from, f.tail.End())
+	}
+	f.follower = f.tail.Follow(after)
+	defer f.follower.Stop()
 	if reached, err := f.reaches(ctx, after); err != nil {
 		return err
 	} else if !reached {
@@ -149,7 +203,7 @@ func (f *feed) run(ctx context.Context, after wire.Seq) error {
 		f.buf = f.buf[:0]
 		f.applyDeltas()
 		idle, err := f.collect(ctx)
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrElsewhere) {
 			return err
 		}
 		if len(f.buf) > 0 {
@@ -160,16 +214,53 @@ func (f *feed) run(ctx context.Context, after wire.Seq) error {
 				f.buf = nil // a giant record; don't keep its room
 			}
 		}
+		if err != nil {
+			return f.elsewhere()
+		}
 		if !idle {
 			continue
 		}
 		select {
 		case <-ctx.Done():
+		case <-f.over:
+			return f.elsewhere()
 		case <-f.changed:
 		case <-f.follower.C():
 		}
 	}
 	return ctx.Err()
+}
+
+// elsewhere sends the downstream away.
+func (f *feed) elsewhere() error {
+	var pos wire.Seq
+	if f.follower != nil {
+		pos = f.follower.Pos()
+	}
+	_, err := f.out.Write(appendElsewhere(nil, pos))
+	return err
+}
+
+// first waits until the source has the interests that the log was opened with, and
+// returns from where on.
+func (f *feed) first(ctx context.Context) (wire.Seq, error) {
+	for {
+		f.mu.Lock()
+		if len(f.deltas) > 0 && f.deltas[0].held {
+			from := f.deltas[0].from
+			f.mu.Unlock()
+			f.wake() // there may be more
+			return from, nil
+		}
+		f.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-f.over:
+			return 0, ErrElsewhere
+		case <-f.changed:
+		}
+	}
 }
 
 // reaches waits a moment for the log to reach a position.
@@ -191,22 +282,40 @@ func (f *feed) reaches(ctx context.Context, pos wire.Seq) (bool, error) {
 	return true, nil
 }
 
+// dueLocked takes those pending deltas out that can hold from a position on: in
+// order, so that their markers come in order.
+func (f *feed) dueLocked(pos wire.Seq) []*delta {
+	n := 0
+	for n < len(f.deltas) && f.deltas[n].held && f.deltas[n].from <= pos {
+		n++
+	}
+	due := f.deltas[:n:n]
+	f.deltas = f.deltas[n:]
+	return due
+}
+
 // applyDeltas makes pending deltas hold from the present position on, and says
 // so by markers.
 func (f *feed) applyDeltas() {
 	f.mu.Lock()
-	deltas := f.deltas
-	f.deltas = nil
+	pos := f.follower.Pos()
+	deltas := f.dueLocked(pos)
 	if len(deltas) == 0 {
 		f.mu.Unlock()
 		return
 	}
-	pos := f.follower.Pos()
+	var spare []wire.Key // held more than once, or no longer
 	for _, d := range deltas {
 		for _, k := range d.del {
-			delete(f.interest, k)
+			if f.has([2]wire.Key{k}) {
+				delete(f.interest, k)
+				spare = append(spare, k)
+			}
 		}
 		for _, k := range d.add {
+			if f.has([2]wire.Key{k}) {
+				spare = append(spare, k)
+			}
 			f.interest[k] = struct{}{}
 		}
 		f.doneID, f.doneSeq = max(f.doneID, d.id), pos
@@ -214,6 +323,7 @@ func (f *feed) applyDeltas() {
 	close(f.applied)
 	f.applied = make(chan struct{})
 	f.mu.Unlock()
+	f.src.Release(f.p, f.tail, spare)
 	for _, d := range deltas {
 		if d.marker {
 			m := Marker{ID: d.id, Seq: pos}
@@ -246,6 +356,9 @@ func (f *feed) catchUp(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if errors.Is(err, ErrElsewhere) {
+			return err
+		}
 		f.events.ReadFailed(f.p, err)
 		t := time.NewTimer(readRetry)
 		defer t.Stop()
@@ -267,7 +380,7 @@ func (f *feed) catchUp(ctx context.Context) error {
 func (f *feed) appendWanted(records []tail.Record) {
 	for i := range records {
 		r := &records[i]
-		if r.Kind == tail.Watermark && isOld(r) || r.Kind != tail.Watermark && !f.has(r.Keys) {
+		if r.Kind == tail.Watermark && r.Age() > watermarkAge || r.Kind != tail.Watermark && !f.has(r.Keys) {
 			continue
 		}
 		f.buf = appendRecord(f.buf, r.Kind, r.Bytes)
@@ -275,16 +388,11 @@ func (f *feed) appendWanted(records []tail.Record) {
 	}
 }
 
-// watermarkAge is how old a watermark may be that is sent, by the clock that stamped
-// it: an edge takes it for the present when it comes. One that the tail has still had
-// when the log was opened, or that waited for a slow link, is left out. The next comes
-// within a second, unless nobody knows any more where the log ends.
+// watermarkAge is how old a watermark may be that is sent: an edge takes it for the
+// present when it comes. One that the tail has still had when the log was opened, or
+// that waited for a slow link, is left out. The next comes within a second, unless
+// nobody knows any more where the log ends.
 const watermarkAge = time.Second
-
-func isOld(r *tail.Record) bool {
-	at, err := watermarkTime(r)
-	return err == nil && time.Since(at) > watermarkAge
-}
 
 // has is wants without the lock: only the feed's goroutine writes interest.
 func (f *feed) has(keys [2]wire.Key) bool {

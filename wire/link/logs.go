@@ -43,8 +43,8 @@ func (s *logStream) over() bool {
 	}
 }
 
-// Open asks for log p after a position (or Live) with first interests, whose
-// delta has number id. A log that is open already fails; once CloseLog has
+// Open asks for log p after a position with first interests, whose delta has
+// number id; after Live from some position on, which that delta's marker tells. A log that is open already fails; once CloseLog has
 // returned it may be opened again.
 func (l *Link) Open(ctx context.Context, p wire.LogID, after wire.Seq, id uint64, keys []wire.Key) error {
 	return l.sendIf(ctx, message{T: tOpen, P: p, ID: id, After: after, Add: keys}, func() error {
@@ -189,7 +189,7 @@ func (l *Link) attach(st *quic.ReceiveStream, r *bufio.Reader) (wire.LogID, *log
 
 // receive hands on everything that has arrived as one batch, so that a burst
 // costs its receiver one turn. It returns nil when the stream has ended after
-// the upstream said that it is behind.
+// the upstream said that it is behind, or does not have the log.
 func (l *Link) receive(p wire.LogID, r *bufio.Reader) error {
 	var batch []tail.Record
 	flush := func() {
@@ -238,6 +238,10 @@ func (l *Link) receive(p wire.LogID, r *bufio.Reader) error {
 			flush()
 			behind = true
 			l.cfg.Receiver.Behind(p, end)
+		case kindElsewhere:
+			flush()
+			behind = true
+			l.cfg.Receiver.Elsewhere(p)
 		default:
 			return fmt.Errorf("%w: a record of kind %d", ErrProtocol, kind)
 		}

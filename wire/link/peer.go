@@ -73,9 +73,7 @@ func (p *peer) ends() []wire.Seq {
 		if i == logs {
 			id = wire.StateLog
 		}
-		if t := p.src.Tail(id); t != nil {
-			ends[i] = t.End()
-		}
+		ends[i] = p.src.End(id)
 	}
 	return ends
 }
@@ -112,7 +110,7 @@ func (p *peer) readControl(ctx context.Context, g *errgroup.Group) error {
 			if f == nil {
 				return fmt.Errorf("%w: interest in log %d, which is not open", ErrProtocol, m.P)
 			}
-			err = f.change(delta{id: m.ID, add: m.Add, del: m.Del, since: m.After, marker: true})
+			err = f.change(&delta{id: m.ID, add: m.Add, del: m.Del, since: m.After, marker: true})
 		case tClose:
 			err = p.closeLog(m.P)
 		case tPing:
@@ -129,8 +127,7 @@ func (p *peer) readControl(ctx context.Context, g *errgroup.Group) error {
 }
 
 func (p *peer) open(ctx context.Context, g *errgroup.Group, m *message) error {
-	t := p.src.Tail(m.P)
-	if t == nil || p.feed(m.P) != nil {
+	if m.P != wire.StateLog && int(m.P) >= p.src.Logs() || p.feed(m.P) != nil {
 		return fmt.Errorf("%w: log %d can't be opened", ErrProtocol, m.P)
 	}
 	out, err := p.conn.OpenUniStreamSync(ctx)
@@ -144,14 +141,15 @@ func (p *peer) open(ctx context.Context, g *errgroup.Group, m *message) error {
 		return fmt.Errorf("%w: %d logs are being fed: those that were closed are not read to their end", ErrProtocol, n)
 	}
 	p.opens[m.P]++
-	f := newFeed(p.src, m.P, p.opens[m.P], t, out, p.region, &p.srv.cfg.Events)
+	f := newFeed(p.src, m.P, p.opens[m.P], out, p.region, &p.srv.cfg.Events)
+	f.begin()
 	own, stop := context.WithCancel(ctx)
 	f.stop = stop
 	p.feeds[m.P] = f
 	close(p.opened)
 	p.opened = make(chan struct{})
 	p.mu.Unlock()
-	if err := f.change(delta{id: m.ID, add: m.Add}); err != nil {
+	if err := f.change(&delta{id: m.ID, add: m.Add, since: m.After, marker: m.After == Live}); err != nil {
 		return err
 	}
 	g.Go(func() error {
@@ -246,7 +244,7 @@ func (p *peer) answer(ctx context.Context, st *quic.Stream) {
 func (p *peer) query(ctx context.Context, q *wire.Query) *wire.Answer {
 	var applied wire.Seq
 	if q.Marker > 0 {
-		if p.src.Tail(q.P) == nil {
+		if q.P != wire.StateLog && int(q.P) >= p.src.Logs() {
 			return &wire.Answer{Err: &wire.Error{Code: wire.BadRequest, Message: fmt.Sprintf("there is no log %d", q.P)}}
 		}
 		f, err := p.waitFeed(ctx, q.P)

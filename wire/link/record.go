@@ -25,10 +25,14 @@ import (
 //	             not sent
 //	6 behind     uvarint position where the log ends, before the one that it was
 //	             opened after: the last record of its stream
+//	7 elsewhere  uvarint position up to which the stream is complete: the upstream
+//	             does not have the log, or not from where it was opened, or not any
+//	             more: the last record of its stream
 const (
-	kindMarker tail.Kind = 4
-	kindGap    tail.Kind = 5
-	kindBehind tail.Kind = 6
+	kindMarker    tail.Kind = 4
+	kindGap       tail.Kind = 5
+	kindBehind    tail.Kind = 6
+	kindElsewhere tail.Kind = 7
 )
 
 // Marker answers an Interest delta on the log's own stream: from Seq on, the
@@ -55,13 +59,6 @@ func WatermarkFloor(r *tail.Record) (wire.Seq, error) {
 	return wire.Seq(floor), err
 }
 
-// watermarkTime is when a watermark was stamped, to the ms.
-func watermarkTime(r *tail.Record) (time.Time, error) {
-	var seq, clock, floor uint64
-	_, err := numbers(r.Bytes, &seq, &clock, &floor)
-	return time.UnixMilli(int64(clock)), err
-}
-
 func appendRecord(dst []byte, kind tail.Kind, b []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(b)+1))
 	return append(append(dst, byte(kind)), b...)
@@ -79,6 +76,10 @@ func appendGap(dst []byte, floor wire.Seq, lost []wire.Key) []byte {
 
 func appendBehind(dst []byte, end wire.Seq) []byte {
 	return appendRecord(dst, kindBehind, binary.AppendUvarint(nil, uint64(end)))
+}
+
+func appendElsewhere(dst []byte, pos wire.Seq) []byte {
+	return appendRecord(dst, kindElsewhere, binary.AppendUvarint(nil, uint64(pos)))
 }
 
 func parseGap(b []byte) (floor wire.Seq, lost []wire.Key, err error) {

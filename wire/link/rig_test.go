@@ -95,6 +95,8 @@ type event struct {
 	gap     wire.Seq
 	lost    []wire.Key // with gap
 	behind  bool
+
+	elsewhere bool
 }
 
 // downstream is a Link whose events can be waited for, by log.
@@ -123,6 +125,7 @@ func (d *downstream) Gap(p wire.LogID, floor wire.Seq, lost []wire.Key) {
 	d.logs[p] <- event{gap: floor, lost: lost}
 }
 func (d *downstream) Behind(p wire.LogID, _ wire.Seq) { d.logs[p] <- event{behind: true} }
+func (d *downstream) Elsewhere(p wire.LogID)          { d.logs[p] <- event{elsewhere: true} }
 func (d *downstream) Signal(s *wire.Signal)           { d.signals <- s }
 
 // dialer is what a downstream needs to dial.
@@ -197,6 +200,11 @@ func (d *downstream) open(p wire.LogID, after wire.Seq, keys ...wire.Key) {
 	d.t.Helper()
 	if err := d.Open(d.t.Context(), p, after, 0, keys); err != nil {
 		d.t.Fatalf("open log %d: %v", p, err)
+	}
+	if after == link.Live { // a marker says from where on
+		if e := receive(d.t, "the marker of what was opened", d.logs[p]); e.marker == nil || e.marker.ID != 0 {
+			d.t.Fatalf("log %d begins with %+v", p, e)
+		}
 	}
 }
 

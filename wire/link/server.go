@@ -57,7 +57,7 @@ type ServerConfig struct {
 // Server is the side that feeds.
 type Server struct {
 	cfg ServerConfig
-	tr  *quic.Transport
+	tr  *quic.Transport // closed by Run; nil = its owner does
 	ln  *quic.Listener
 
 	mu     sync.Mutex
@@ -67,13 +67,23 @@ type Server struct {
 
 // Listen starts to take links on pc, which it does not close. Run serves them.
 func Listen(pc net.PacketConn, cfg ServerConfig) (*Server, error) {
-	cfg.Events = cfg.Events.withDefaults()
-	tr := &quic.Transport{Conn: pc}
-	ln, err := tr.Listen(tellingRefusals(withALPN(cfg.TLS), cfg.Events.Refused), quicConfig())
-	if err != nil {
-		return nil, fmt.Errorf("link: listen on %s: %w", pc.LocalAddr(), err)
+	tr := NewTransport(pc)
+	s, err := ListenOn(tr, cfg)
+	if err == nil {
+		s.tr = tr
 	}
-	return &Server{cfg: cfg, tr: tr, ln: ln, peers: map[*peer]struct{}{}}, nil
+	return s, err
+}
+
+// ListenOn is Listen over a transport that links are dialled over as well, and that
+// its owner closes.
+func ListenOn(tr *quic.Transport, cfg ServerConfig) (*Server, error) {
+	cfg.Events = cfg.Events.withDefaults()
+	ln, err := tr.Listen(tellingRefusals(withALPN(cfg.TLS), cfg.Events.Refused), quicConfig(idleTimeout))
+	if err != nil {
+		return nil, fmt.Errorf("link: listen on %s: %w", tr.Conn.LocalAddr(), err)
+	}
+	return &Server{cfg: cfg, ln: ln, peers: map[*peer]struct{}{}}, nil
 }
 
 // tellingRefusals makes a server's c tell of peers whose certificate it does
@@ -102,7 +112,9 @@ func tellingRefusals(c *tls.Config, tell func(net.Addr, error)) *tls.Config {
 // that it is leaving.
 func (s *Server) Run(ctx context.Context) error {
 	// In this order: the links say goodbye before their transport goes.
-	defer s.tr.Close()
+	if s.tr != nil {
+		defer s.tr.Close()
+	}
 	defer s.ln.Close()
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -185,6 +197,19 @@ func (s *Server) Signal(from string, sig *wire.Signal, p wire.LogID) error {
 		}
 	}
 	return nil
+}
+
+// Followers is how many downstreams follow a log now.
+func (s *Server) Followers(p wire.LogID) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for peer := range s.peers {
+		if peer.feed(p) != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // PeerInfo describes one link, for people and metrics.

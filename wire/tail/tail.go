@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sort"
 	"sync"
+	"time"
 
 	"selvedge/wire"
 )
@@ -16,6 +17,8 @@ const (
 	Frame     Kind = 1 // Bytes: the frame as clients receive it
 	State     Kind = 2 // Bytes: a wire.StateRecord in msgpack
 	Watermark Kind = 3 // Bytes: the core's clock; everybody gets it
+	// passed says that the log was read up to Seq; nobody gets it.
+	passed Kind = 0
 )
 
 // Record is one entry of a log as readers receive it. It is immutable.
@@ -24,10 +27,18 @@ type Record struct {
 	Kind  Kind
 	Keys  [2]wire.Key // whose interest it meets; zero = unused
 	Bytes []byte
+
+	came time.Duration // of a watermark, when it was appended: see Age
 }
 
+var began = time.Now() // a monotonic zero
+
+// Age is how long ago a watermark was appended, whatever the clock says that is
+// set.
+func (r *Record) Age() time.Duration { return time.Since(began) - r.came }
+
 // overhead is what a record costs beside its bytes, in bytes.
-const overhead = 64
+const overhead = 72
 
 // Tail is the recent end of one log. It is safe for concurrent use.
 type Tail struct {
@@ -63,6 +74,9 @@ func (t *Tail) Append(records ...Record) {
 		// A watermark that was stamped before the last record stands after it all
 		// the same: a search by position needs the order.
 		r.Seq = max(r.Seq, t.end)
+		if r.Kind == Watermark {
+			r.came = time.Since(began)
+		}
 		t.end = r.Seq
 		t.records = append(t.records, r)
 		t.bytes += len(r.Bytes) + overhead
@@ -72,6 +86,25 @@ func (t *Tail) Append(records ...Record) {
 		f.wake()
 	}
 	t.mu.Unlock()
+}
+
+// Advance takes note that the log has nothing more for this tail up to a position.
+func (t *Tail) Advance(to wire.Seq) { t.Append(Record{Seq: to, Kind: passed}) }
+
+// Select appends to dst the records of a key in (after, upto], and says whether the
+// tail holds that part of the log: else nothing is appended.
+func (t *Tail) Select(dst []Record, k wire.Key, after, upto wire.Seq) (_ []Record, whole bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if after < t.base || upto > t.end {
+		return dst, false
+	}
+	for i := t.searchLocked(after + 1); i < len(t.records) && t.records[i].Seq <= upto; i++ {
+		if r := &t.records[i]; r.Keys[0] == k || r.Keys[1] == k {
+			dst = append(dst, *r)
+		}
+	}
+	return dst, true
 }
 
 // Reset empties the tail: the log's records after at follow. It is for a log

@@ -9,7 +9,7 @@ import (
 )
 
 func frame(s wire.Seq) Record {
-	return Record{Seq: s, Kind: Frame, Keys: [2]wire.Key{wire.Key(s)}, Bytes: make([]byte, 36)}
+	return Record{Seq: s, Kind: Frame, Keys: [2]wire.Key{wire.Key(s)}, Bytes: make([]byte, 28)}
 }
 func mark(s wire.Seq) Record { return Record{Seq: s, Kind: Watermark} }
 

@@ -170,6 +170,9 @@ func (l *readerLink) Behind(p wire.LogID, end wire.Seq) {
 	l.take(p, func(r *reader) { r.behind = end })
 }
 
+// Elsewhere implements link.Receiver.
+func (l *readerLink) Elsewhere(p wire.LogID) { l.r.t.Errorf("log %d is elsewhere", p) }
+
 // Signal implements link.Receiver.
 func (l *readerLink) Signal(*wire.Signal) {}
 

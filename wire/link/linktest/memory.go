@@ -16,6 +16,8 @@ import (
 // tails that may be tiny. It is the plain model of a source: what it does is
 // meant to be seen right by reading. Safe for concurrent use.
 type Memory struct {
+	link.Whole
+
 	// Ask, if not nil, answers queries other than fills; set it before use.
 	Ask func(ctx context.Context, node string, q *wire.Query, applied wire.Seq) *wire.Answer
 
@@ -119,6 +121,14 @@ func (m *Memory) Logs() int { return m.logs }
 
 // Tail implements link.Source.
 func (m *Memory) Tail(p wire.LogID) *tail.Tail { return m.tails[p] }
+
+// End implements link.Source.
+func (m *Memory) End(p wire.LogID) wire.Seq {
+	if t := m.tails[p]; t != nil {
+		return t.End()
+	}
+	return 0
+}
 
 // memoryBatch is how many records one Read looks at.
 const memoryBatch = 7

@@ -1,0 +1,113 @@
+package edge
+
+import (
+	"context"
+	"sync"
+
+	"selvedge/edge/relay"
+	"selvedge/edge/upstream"
+	"selvedge/topology"
+	"selvedge/wire"
+	"selvedge/wire/link"
+)
+
+// relayShare is the part of the cache's budget that the tails of relayed logs may
+// take beside it: one of so many.
+const relayShare = 8
+
+// siblings is what this edge has to do with the other edges of its region: it feeds
+// them the logs that it relays, and knows which relay has which log.
+type siblings struct {
+	n      *edgeNode
+	relay  *relay.Relay
+	server *link.Server
+
+	mu      sync.Mutex
+	plan    []topology.NodeID // guarded by mu; of version and logs
+	version uint64            // guarded by mu; of the snapshot
+	logs    int               // guarded by mu
+}
+
+func newSiblings(n *edgeNode) *siblings {
+	s := &siblings{n: n}
+	s.relay = relay.New(relay.Config{
+		Upstream: lateUpstream{n}, Position: s.position, Signal: s.signal,
+		TailBytes: int(n.cfg.CacheBytes / relayShare / 16),
+	})
+	return s
+}
+
+// lateUpstream is the edge's Upstream, which is made after its relay.
+type lateUpstream struct{ n *edgeNode }
+
+func (u lateUpstream) Want(p wire.LogID, wants ...upstream.Want) { u.n.up.Want(p, wants...) }
+func (u lateUpstream) Drop(p wire.LogID, keys ...wire.Key)       { u.n.up.Drop(p, keys...) }
+func (u lateUpstream) End(p wire.LogID) wire.Seq                 { return u.n.up.End(p) }
+func (u lateUpstream) Query(ctx context.Context, q *wire.Query) (*wire.Answer, error) {
+	return u.n.up.Query(ctx, q)
+}
+
+// position is how far this edge has taken a log.
+func (s *siblings) position(p wire.LogID) wire.Seq {
+	w := s.n.world.Load()
+	switch {
+	case w == nil:
+		return 0
+	case p == wire.StateLog:
+		return w.sessions.Position()
+	}
+	return w.cache.Log(p).Pos()
+}
+
+// relayOf names the sibling that relays a frame log; "" if none does, or it is this
+// edge that should.
+func (s *siblings) relayOf(log, logs int) string {
+	snap := s.n.gossip.Snapshot()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.plan == nil || s.version != snap.Version || s.logs != logs {
+		s.plan, s.version, s.logs = topology.RelayPlan(snap, s.n.cfg.Region.Name, logs), snap.Version, logs
+	}
+	if log >= len(s.plan) || s.plan[log] == topology.NodeID(s.n.cfg.Name) {
+		return ""
+	}
+	return string(s.plan[log])
+}
+
+// fed is how many siblings follow a log here.
+func (s *siblings) fed(p wire.LogID) int { return s.server.Followers(p) }
+
+// signal takes a sibling's signal.
+func (s *siblings) signal(node string, sig *wire.Signal) {
+	if w := s.n.world.Load(); w != nil {
+		w.sessions.Signal(sig)
+		s.pass(node, sig)
+	}
+	if err := s.n.up.Signal(sig); err != nil {
+		s.n.cfg.Logger.Debug("signal dropped", "err", err)
+	}
+}
+
+// pass hands a signal to the siblings who follow its log here and want it, but for
+// the one that it came from.
+func (s *siblings) pass(node string, sig *wire.Signal) {
+	p := wire.LogOf(sig.Ch, s.relay.Logs())
+	if s.fed(p) == 0 {
+		return
+	}
+	if err := s.server.Signal(node, sig, p); err != nil {
+		s.n.cfg.Logger.Debug("signal dropped", "err", err)
+	}
+}
+
+// targets are the cores to link to, and the siblings.
+func (n *edgeNode) targets() []upstream.Target {
+	snap := n.gossip.Snapshot()
+	out := targets(snap.Cores(), n.cfg.Region.Lat, n.cfg.Region.Lon)
+	for _, e := range snap.Edges() {
+		if e.Region == n.cfg.Region.Name && e.ID != topology.NodeID(n.cfg.Name) && e.Link != "" {
+			out = append(out, upstream.Target{Node: string(e.ID), Addr: e.Link, Region: e.Region, State: e.State, Relay: true})
+		}
+	}
+	return out
+}
