@@ -28,6 +28,7 @@ type member struct {
 	gaps, violations          atomic.Int64
 	strangers                 atomic.Int64 // messages that should not be there at all
 	epoch                     atomic.Pointer[string]
+	watched                   atomic.Pointer[stillness] // nil = nobody looks
 
 	mu   sync.Mutex
 	conn *gate // guarded by mu; the newest
@@ -93,6 +94,9 @@ func (m *member) message(f *client.Message) {
 		return
 	}
 	a.book.Saw(m.user, f.Ch, b.N)
+	if w := m.watched.Load(); w != nil {
+		w.saw(m.user, f.Ch)
+	}
 	if m.delivered.Add(1); m.had.Add(1) == m.cutAt.Load() {
 		m.cut()
 	}

@@ -3,6 +3,7 @@ package faults
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -91,4 +92,18 @@ func metric(ctx context.Context, admin, name string) (sum float64, parts map[str
 		sum += v
 	}
 	return sum, parts, lines.Err()
+}
+
+// varz reads a node's state.
+func varz(ctx context.Context, admin string, into any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, admin+"/varz", nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	return json.NewDecoder(res.Body).Decode(into)
 }
