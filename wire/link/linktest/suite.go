@@ -18,7 +18,9 @@ type Subject struct {
 	Source link.Source
 	// Publish appends a frame and returns when the source's tail has it.
 	Publish func(ch wire.Channel) (wire.LogID, wire.Seq)
-	// Trim lets the frames of log p up to floor go.
+	// Trim lets the frames of log p up to floor go. Nil = the source has what is in
+	// its tail only, a relay: what is older is to be had elsewhere, and its tail
+	// should hold 200 frames.
 	Trim func(p wire.LogID, floor wire.Seq)
 }
 
@@ -26,28 +28,46 @@ type Subject struct {
 // one, which ends with the test; its tails should be so small that 200 frames
 // don't fit.
 func TestSource(t *testing.T, open func(t *testing.T) Subject) {
-	for _, check := range []struct {
+	type check struct {
 		guarantee string
 		run       func(*testing.T, *history)
-	}{
+	}
+	every := []check{
 		{"the tail has every frame, in order, with its exact prev", checkTail},
-		{"reading from any position gives the wanted frames once, in order, as they were", checkRead},
 		{"a channel with frames after a position has moved", checkMoved},
 		{"fills go down to what is asked for, with exact prevs", checkFill},
 		{"fills of the oldest frames go up to what is asked for", checkFillOldest},
-		{"only channels with frames after a position have moved, also when they are gone", checkTrimmedMoved},
-		{"of trimmed records it is known whose they were", checkLost},
-		{"a fill says that frames are gone only if some of its channel are", checkTrimmedFill},
-		{"what is left of a trimmed log reads as before", checkTrimmedRead},
 		{"a log that the source has not has no tail", checkNoTail},
 		{"a log that is closed and opened again goes on where it was left", checkReopen},
 		{"a log that moves between links is received once and in order", checkMove},
 		{"a log that ends before a position says so", checkBehind},
+		{"what is held is told from where on, and given back", checkHold},
+	}
+	whole := []check{
+		{"reading from any position gives the wanted frames once, in order, as they were", checkRead},
+		{"only channels with frames after a position have moved, also when they are gone", checkTrimmedMoved},
+		{"of trimmed records it is known whose they were", checkLost},
+		{"a fill says that frames are gone only if some of its channel are", checkTrimmedFill},
+		{"what is left of a trimmed log reads as before", checkTrimmedRead},
+	}
+	relay := []check{{"what is older than the tail is elsewhere", checkElsewhere}}
+	for _, kind := range []struct {
+		checks []check
+		is     func(s Subject) bool
+	}{
+		{every, func(Subject) bool { return true }},
+		{whole, func(s Subject) bool { return s.Trim != nil }},
+		{relay, func(s Subject) bool { return s.Trim == nil }},
 	} {
-		t.Run(check.guarantee, func(t *testing.T) {
-			s := open(t)
-			check.run(t, publishSome(t, s))
-		})
+		if !kind.is(open(t)) {
+			continue
+		}
+		for _, check := range kind.checks {
+			t.Run(check.guarantee, func(t *testing.T) {
+				s := open(t)
+				check.run(t, publishSome(t, s))
+			})
+		}
 	}
 }
 
@@ -67,12 +87,19 @@ type history struct {
 
 func publishSome(t *testing.T, s Subject) *history {
 	h := &history{Subject: s, followers: map[wire.LogID]*tail.Follower{}, logs: map[wire.LogID][]place{}}
-	for p := range s.Source.Logs() {
-		h.followers[wire.LogID(p)] = s.Source.Tail(wire.LogID(p)).Follow(0)
-		t.Cleanup(h.followers[wire.LogID(p)].Stop)
-	}
 	for i := range 5 {
 		h.channels = append(h.channels, wire.Channel(fmt.Sprintf("room:r%d", i)), wire.Channel(fmt.Sprintf("inbox:u%d", i)))
+	}
+	for n := range s.Source.Logs() {
+		p := wire.LogID(n)
+		tl := s.Source.Tail(p)
+		h.followers[p] = tl.Follow(0)
+		t.Cleanup(h.followers[p].Stop)
+		held := make(chan wire.Seq, 1)
+		s.Source.Hold(p, tl, h.keys(p), 0, func(from wire.Seq) { held <- from })
+		if from := <-held; from != 0 {
+			t.Fatalf("of the empty log %d there is what comes after %d", p, from)
+		}
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	last := map[wire.Channel]wire.Seq{}
@@ -87,6 +114,16 @@ func publishSome(t *testing.T, s Subject) *history {
 		last[ch] = seq
 	}
 	return h
+}
+
+// keys are those of the channels of log p.
+func (h *history) keys(p wire.LogID) (keys []wire.Key) {
+	for _, ch := range h.channels {
+		if wire.LogOf(ch, h.Source.Logs()) == p {
+			keys = append(keys, wire.FramesKey(ch))
+		}
+	}
+	return keys
 }
 
 // in is what the model has of log p in (after, upto] that want takes.
