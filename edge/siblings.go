@@ -2,7 +2,10 @@ package edge
 
 import (
 	"context"
+	"slices"
 	"sync"
+
+	"github.com/cespare/xxhash/v2"
 
 	"selvedge/edge/relay"
 	"selvedge/edge/upstream"
@@ -24,6 +27,7 @@ type siblings struct {
 
 	mu      sync.Mutex
 	plan    []topology.NodeID // guarded by mu; of version and logs
+	relays  []topology.NodeID // guarded by mu; those in plan, each once
 	version uint64            // guarded by mu; of the snapshot
 	logs    int               // guarded by mu
 }
@@ -31,7 +35,7 @@ type siblings struct {
 func newSiblings(n *edgeNode) *siblings {
 	s := &siblings{n: n}
 	s.relay = relay.New(relay.Config{
-		Upstream: lateUpstream{n}, Position: s.position, Signal: s.signal,
+		Upstream: lateUpstream{n}, Position: s.position, Signal: s.signal, Documents: s.documents,
 		TailBytes: int(n.cfg.CacheBytes / relayShare / 16),
 	})
 	return s
@@ -59,19 +63,64 @@ func (s *siblings) position(p wire.LogID) wire.Seq {
 	return w.cache.Log(p).Pos()
 }
 
-// relayOf names the sibling that relays a frame log; "" if none does, or it is this
-// edge that should.
-func (s *siblings) relayOf(log, logs int) string {
+// planFor is who relays which of so many logs, by what gossip knows now.
+func (s *siblings) planFor(logs int) []topology.NodeID {
 	snap := s.n.gossip.Snapshot()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.plan == nil || s.version != snap.Version || s.logs != logs {
 		s.plan, s.version, s.logs = topology.RelayPlan(snap, s.n.cfg.Region.Name, logs), snap.Version, logs
+		s.relays = slices.Sorted(slices.Values(s.plan))
+		s.relays = slices.Compact(s.relays)
 	}
-	if log >= len(s.plan) || s.plan[log] == topology.NodeID(s.n.cfg.Name) {
+	return s.plan
+}
+
+// relayOf names the sibling that relays a frame log; "" if none does, or it is this
+// edge that should.
+func (s *siblings) relayOf(log, logs int) string {
+	plan := s.planFor(logs)
+	if log >= len(plan) {
 		return ""
 	}
-	return string(s.plan[log])
+	return s.other(plan[log])
+}
+
+// other is a sibling's name, "" for this edge.
+func (s *siblings) other(id topology.NodeID) string {
+	if id == topology.NodeID(s.n.cfg.Name) {
+		return ""
+	}
+	return string(id)
+}
+
+// Of implements objects.Siblings. It is one of the relays: there are links to them.
+func (s *siblings) Of(key string) string {
+	s.planFor(s.relay.Logs())
+	s.mu.Lock()
+	relays := s.relays
+	s.mu.Unlock()
+	if len(relays) < 2 {
+		return ""
+	}
+	return s.other(topology.Rendezvous(xxhash.Sum64String(key), relays)[0])
+}
+
+// Ask implements objects.Siblings.
+func (s *siblings) Ask(ctx context.Context, node string, q *wire.Query) (*wire.Answer, error) {
+	return s.n.up.AskSibling(ctx, node, q)
+}
+
+// documents answers a sibling's question for documents.
+func (s *siblings) documents(ctx context.Context, keys []string) *wire.Answer {
+	epoch := s.relay.Epoch()
+	if w := s.n.world.Load(); w != nil && len(keys) <= wire.MaxPage {
+		if a, err := w.sessions.Documents(ctx, keys); err == nil && s.relay.Epoch() == epoch {
+			a.Epoch = epoch
+			return a
+		}
+	}
+	return &wire.Answer{Err: &wire.Error{Code: wire.Unavailable, Message: "ask a core"}}
 }
 
 // fed is how many siblings follow a log here.

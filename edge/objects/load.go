@@ -54,14 +54,38 @@ type loader struct {
 	unsent map[*wanted]struct{} // guarded by mu: the interest has no number yet
 	ready  []*wanted            // guarded by mu
 	flying int                  // guarded by mu
+	near   near                 // guarded by mu
 }
 
-// begin asks for the interest in an entry, and then for its document.
-func (o *Objects) begin(key string, e *entry, l *load) {
-	w := &wanted{key: key, e: e, load: l, deadline: time.Now().Add(queryTimeout)}
+// begin asks for a document that is not at hand: of the sibling that has it, if there
+// is one and here is false, or of the core.
+func (o *Objects) begin(key string, e *entry, l *load, here bool) {
+	w := &wanted{key: key, e: e, load: l}
+	if o.cfg.Siblings != nil && !here {
+		if node := o.cfg.Siblings.Of(key); node != "" {
+			o.loader.fromSibling(node, w)
+			return
+		}
+	}
+	o.fromCore(w)
+}
+
+// fromCore asks for the interest in an entry, and then for its document.
+func (o *Objects) fromCore(w *wanted) {
+	s := o.shardOf(w.key)
+	s.mu.Lock()
+	ours := w.e.load == w.load // else Reset has ended it
+	if ours {
+		w.e.wanted = true
+	}
+	s.mu.Unlock()
+	if !ours {
+		return
+	}
+	w.deadline = time.Now().Add(queryTimeout)
 	o.loader.wait(w)
 	o.cfg.Upstream.Want(wire.StateLog, upstream.Want{
-		Key: interest(key), Since: ^wire.Seq(0) >> 1,
+		Key: interest(w.key), Since: ^wire.Seq(0) >> 1,
 		Sent: func(id uint64) { o.loader.sent(w, id) },
 	})
 }
@@ -249,7 +273,7 @@ func (o *Objects) Seed(key string, doc wire.Object, read wire.Seq) {
 	if doc.V == 0 { // a welcome tells so that there is none
 		doc = wire.Object{V: read}
 	}
-	e := &entry{load: newLoad()}
+	e := &entry{load: newLoad(), wanted: true}
 	l := e.load
 	l.seed = o.version(s, key, doc.V, doc.Data)
 	s.putLocked(l.seed.Key, e)

@@ -23,6 +23,8 @@ type Upstream interface {
 // Config sets up Objects. It is not modified.
 type Config struct {
 	Upstream Upstream
+	// Siblings are asked first; nil = there are none.
+	Siblings Siblings
 	// Budget is how much memory the documents may take, in bytes. What is watched
 	// may take half of it, and is kept whatever else comes.
 	Budget int
@@ -87,9 +89,13 @@ func (o *Objects) Peek(key string) (*Object, bool) {
 // Get puts the documents of keys, which must be of users and rooms, into out, and
 // asks the core for those that aren't at hand. out is as long as keys.
 func (o *Objects) Get(ctx context.Context, keys []string, out []*Object) error {
+	return o.gets(ctx, keys, out, false)
+}
+
+func (o *Objects) gets(ctx context.Context, keys []string, out []*Object, here bool) error {
 	var loads []*load // by key; nil for what is at hand
 	for i, key := range keys {
-		obj, l := o.get(key, nil)
+		obj, l := o.get(key, nil, here)
 		if out[i] = obj; l == nil {
 			continue
 		}
@@ -119,12 +125,13 @@ func (o *Objects) Get(ctx context.Context, keys []string, out []*Object) error {
 // goroutine of this package; it must not block. If it can't be had, then isn't
 // called. If it is at hand, it is returned.
 func (o *Objects) Fetch(key string, then func(*Object)) (*Object, bool) {
-	obj, l := o.get(key, then)
+	obj, l := o.get(key, then, false)
 	return obj, l == nil
 }
 
-// get is a document, or the load that brings it, which calls then.
-func (o *Objects) get(key string, then func(*Object)) (*Object, *load) {
+// get is a document, or the load that brings it, which calls then; here says that no
+// sibling is asked.
+func (o *Objects) get(key string, then func(*Object), here bool) (*Object, *load) {
 	s := o.shardOf(key)
 	s.mu.Lock()
 	e := s.findLocked(key)
@@ -147,7 +154,7 @@ func (o *Objects) get(key string, then func(*Object)) (*Object, *load) {
 	s.mu.Unlock()
 	o.cfg.Asked(false)
 	if begin {
-		o.begin(key, e, l)
+		o.begin(key, e, l, here)
 	}
 	return nil, l
 }
@@ -198,7 +205,9 @@ func (o *Objects) Reset() {
 		s.missing.Purge()
 		s.existing.size, s.missing.size, s.keptSize = 0, 0, 0
 		for key, e := range s.kept {
-			gone = append(gone, key)
+			if e.wanted {
+				gone = append(gone, key)
+			}
 			if l := e.load; l != nil {
 				e.load = nil // its answer, which is on the way, finds that it is over
 				l.fail(upstream.ErrUnavailable)
@@ -230,6 +239,13 @@ func (o *Objects) Run(ctx context.Context) error {
 				break
 			}
 			asking.Go(func() { o.ask(ctx, batch) })
+		}
+		for {
+			node, batch := o.loader.nextNear()
+			if batch == nil {
+				break
+			}
+			asking.Go(func() { o.askSibling(ctx, node, batch) })
 		}
 	}
 }

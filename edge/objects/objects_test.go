@@ -55,7 +55,11 @@ func TestNeverOlderThanWhatCame(t *testing.T) {
 		seed := rapid.Uint64().Draw(rt, "seed")
 		budget := rapid.SampledFrom([]int{1, 16 * 2000, 1 << 20}).Draw(rt, "budget")
 		users := rapid.IntRange(1, 40).Draw(rt, "users")
+		sibling := rapid.Bool().Draw(rt, "sibling")
 		bubble(t, budget, seed, func(t *testing.T, o *Objects, c *core) {
+			if sibling {
+				besides(o, c)
+			}
 			rng := rand.New(rand.NewPCG(seed, 2))
 			var watching sync.WaitGroup
 			key := func() string { return fmt.Sprintf("user:%d", rng.IntN(users)) }

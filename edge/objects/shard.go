@@ -34,6 +34,7 @@ type entry struct {
 	obj      *Object // nil until it is loaded
 	charged  int     // bytes of it that are counted in its list
 	load     *load   // nil once it is loaded
+	wanted   bool    // its interest was asked for
 	watchers []Watcher
 }
 

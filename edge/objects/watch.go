@@ -28,7 +28,7 @@ func (o *Objects) Watch(key string, w Watcher) bool {
 	l := e.load
 	s.mu.Unlock()
 	if begin {
-		o.begin(key, e, l)
+		o.begin(key, e, l, false)
 	}
 	return true
 }

@@ -17,6 +17,9 @@ const queryTimeout = 8 * time.Second
 // is asked of the core, for the sibling.
 func (r *Relay) Query(ctx context.Context, _ string, q *wire.Query, applied wire.Seq) *wire.Answer {
 	q.V, q.P, q.Marker, q.Space = max(q.V, applied), 0, 0, nil
+	if q.T == wire.QGet && q.User == "" {
+		return r.cfg.Documents(ctx, q.Keys)
+	}
 	if q.T == wire.QFill && len(q.Afters) == len(q.Chs) && len(q.Uptos) == len(q.Chs) {
 		return r.fill(ctx, q)
 	}

@@ -26,6 +26,10 @@ type Config struct {
 	// Signal takes a sibling's signal, for the sockets here, the other siblings, and
 	// the core. It must not block.
 	Signal func(node string, s *wire.Signal)
+	// Documents answers a sibling's question for documents (wire.QGet), each of which
+	// all siblings ask of one; V is the position of the state log of which it is at
+	// least.
+	Documents func(ctx context.Context, keys []string) *wire.Answer
 	// TailBytes bounds the recent end of each log that is held, in bytes; 0 = 4 MiB.
 	TailBytes int
 }

@@ -70,6 +70,8 @@ func (e Events) withDefaults() Events {
 type Config struct {
 	Cache    *cache.Cache
 	Upstream Upstream
+	// Siblings are asked for documents before the core is; nil = there are none.
+	Siblings objects.Siblings
 	Verify   func(ctx context.Context, token string) (identity.Claims, error)
 	Edge     wire.EdgeInfo
 	Ping     time.Duration
@@ -132,7 +134,7 @@ func New(cfg Config) *Manager {
 		fills:    fills{asked: map[*cache.Channel]wire.Seq{}, reach: map[wire.LogID]wire.Seq{}, cut: map[wire.LogID]wire.Seq{}, tight: map[wire.LogID]int{}},
 	}
 	m.objects = objects.New(objects.Config{
-		Upstream: cfg.Upstream, Budget: cfg.StateBytes / 2, Logger: cfg.Logger,
+		Upstream: cfg.Upstream, Siblings: cfg.Siblings, Budget: cfg.StateBytes / 2, Logger: cfg.Logger,
 		Asked: func(hit bool) { cfg.Events.Cache("object", hitOrMiss(hit), 1) },
 	})
 	m.rosters = roster.New(roster.Config{

@@ -89,6 +89,25 @@ func (u *Upstream) ask(ctx context.Context, q *wire.Query) (*wire.Answer, error)
 	}
 }
 
+// AskSibling asks an edge of our region, if there is a link to it. It fails with
+// ErrUnavailable.
+func (u *Upstream) AskSibling(ctx context.Context, name string, q *wire.Query) (*wire.Answer, error) {
+	u.mu.Lock()
+	var s *session
+	if n := u.nodes[name]; n != nil && n.target.Relay {
+		s = n.s
+	}
+	u.mu.Unlock()
+	if s == nil {
+		return nil, ErrUnavailable
+	}
+	a, err := way{s: s}.ask(ctx, q)
+	if err != nil {
+		return nil, errors.Join(ErrUnavailable, err)
+	}
+	return a, nil
+}
+
 // errEpoch: an answer came from another epoch.
 var errEpoch = errors.New("the logs are changing")
 
