@@ -1,0 +1,119 @@
+package cluster
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	backend "selvedge/core/client"
+	"selvedge/internal/identity"
+	"selvedge/simulations/fleet"
+	"selvedge/wire"
+)
+
+// awaitRelays waits until the core feeds each log to one edge of the only region.
+func awaitRelays(t *testing.T, f *fleet.Fleet) {
+	t.Helper()
+	const logs = 16
+	for start := time.Now(); ; <-time.After(20 * time.Millisecond) {
+		cluster, err := (&backend.Client{BaseURL: f.Core.URL, Key: identity.DevAPIKey}).Cluster(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var is struct {
+			Regions map[string]struct {
+				Relays map[string]int `json:"relays"`
+			} `json:"regions"`
+		}
+		if err := wire.Msgpack.Decode(cluster, &is); err != nil {
+			t.Fatal(err)
+		}
+		fed, least := 0, logs
+		for _, n := range is.Regions["eu-west"].Relays {
+			fed += n
+			least = min(least, n)
+		}
+		if fed == logs && least == logs/len(f.Edges) {
+			return
+		}
+		if time.Since(start) > patience {
+			t.Fatalf("the core feeds %v", is.Regions["eu-west"].Relays)
+		}
+	}
+}
+
+// counted is a counter of a node.
+func counted(t *testing.T, n *fleet.Node, name string) int {
+	t.Helper()
+	all, err := scrape(t.Context(), n.Admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := strconv.ParseFloat(all[name], 64)
+	if err != nil && all[name] != "" {
+		t.Fatalf("%s is %q", name, all[name])
+	}
+	return int(v)
+}
+
+// Of four edges in a region, one takes a log from the core: a frame crosses once,
+// whoever is where. And a document that is asked for at each of them is asked of the
+// core once.
+func TestARegionAsksOnce(t *testing.T) {
+	f := startFleet(t, "eu-west", "eu-west", "eu-west", "eu-west")
+	api := &backend.Client{BaseURL: f.Core.URL, Key: identity.DevAPIKey}
+	ctx := t.Context()
+	if _, err := api.PutRoom(ctx, "general", backend.Document{Data: object(t, `{}`)}); err != nil {
+		t.Fatal(err)
+	}
+	const people = 40
+	var members []wire.UserID
+	for i := range people {
+		u := wire.UserID(fmt.Sprint("u", i))
+		if _, err := api.PutUser(ctx, u, backend.Document{Data: object(t, fmt.Sprintf(`{"name":"Number %d"}`, i))}); err != nil {
+			t.Fatal(err)
+		}
+		members = append(members, u)
+	}
+	if _, err := api.ChangeMembers(ctx, "general", members, nil); err != nil {
+		t.Fatal(err)
+	}
+	awaitRelays(t, f)
+	var all []*listener
+	for i, e := range f.Edges {
+		l := listen(t, fmt.Sprint("u", i), nil, e.URL)
+		next(t, "welcome", l.welcome)
+		all = append(all, l)
+	}
+	const out = `selvedge_link_frames_total{direction="out",scope="ocean"}`
+	before := counted(t, f.Core, out)
+	const messages = 25
+	for i := range messages {
+		if _, err := api.Publish(ctx, backend.Message{Channel: "room:general", Data: object(t, fmt.Sprintf(`{"n":%d}`, i))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, l := range all {
+		for range messages {
+			next(t, "message", l.messages)
+		}
+	}
+	if crossed := counted(t, f.Core, out) - before; crossed != messages {
+		t.Errorf("%d messages crossed the ocean %d times", messages, crossed)
+	}
+	const get = `selvedge_core_requests_total{kind="get"}`
+	before = counted(t, f.Core, get)
+	for i := 10; i < people; i++ { // one after the other: no two go in one question
+		key := fmt.Sprint("user:u", i)
+		for k, l := range all {
+			docs, err := l.Get(ctx, key)
+			if err != nil || len(docs.Objects) != 1 {
+				t.Fatalf("edge %d answers %v, %v", k, docs, err)
+			}
+		}
+	}
+	if asked := counted(t, f.Core, get) - before; asked != people-10 {
+		t.Errorf("four edges asked the core %d times for %d documents", asked, people-10)
+	}
+}
