@@ -48,7 +48,7 @@ type scenario struct {
 
 // scenarios are all of them, in the order in which they run.
 func scenarios() []scenario {
-	return []scenario{coreKill, edgeKill, relayKill, slowSockets, diskFull, readOnly, noFiles, powerLoss, powerLossAlways, coreStall, clockSteps, coreOfThree, stallOfThree, twoOfThree, fullOfThree, retention, lateChannel, joins}
+	return []scenario{coreKill, edgeKill, relayKill, rolling, slowSockets, diskFull, readOnly, noFiles, powerLoss, powerLossAlways, coreStall, clockSteps, coreOfThree, stallOfThree, twoOfThree, fullOfThree, retention, lateChannel, joins}
 }
 
 // errNotHere says that a machine can't run a part. It breaks no promise.

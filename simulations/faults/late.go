@@ -89,7 +89,7 @@ var joins = scenario{
 		r.ending = cancel
 		var joining errgroup.Group
 		for i := range joiners {
-			m, err := newMember(r.account(), &r.delivered, userID(i), turned(r.fleet.EdgeURLs(), i))
+			m, err := newMember(r.account(), &r.delivered, userID(i), turned(r.fleet.EdgeURLs(), i), r.roams)
 			if err != nil {
 				return err
 			}

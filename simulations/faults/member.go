@@ -40,8 +40,9 @@ type account struct {
 	round int // of the messages that may come
 }
 
-// newMember makes a client of user, which goes to the edges in their order.
-func newMember(a *account, delivered *atomic.Int64, user wire.UserID, edges []string) (*member, error) {
+// newMember makes a client of user, which goes to the edges in their order; with roams
+// it asks them which others there are.
+func newMember(a *account, delivered *atomic.Int64, user wire.UserID, edges []string, roams bool) (*member, error) {
 	token, err := sign(user)
 	if err != nil {
 		return nil, err
@@ -50,7 +51,7 @@ func newMember(a *account, delivered *atomic.Int64, user wire.UserID, edges []st
 	m.account.Store(a)
 	m.client, err = client.New(client.Config{
 		Objects: -1, // it looks at frames only
-		Edges:   edges, Static: true, Name: "faults/1", Dial: m.dial,
+		Edges:   edges, Static: !roams, Name: "faults/1", Dial: m.dial,
 		Token: func(context.Context) (string, error) { return token, nil },
 		Events: client.Events{
 			Welcome: m.welcome, Message: m.message,

@@ -44,6 +44,7 @@ type run struct {
 	// patience is the publishers', with a core that doesn't answer; 0 = endless.
 	// Set before they are started.
 	patience time.Duration
+	roams    bool // members ask which edges there are; set before they are started
 	stderr   io.Writer
 
 	fleet   *fleet.Fleet
@@ -161,7 +162,7 @@ func (r *run) connectSome(ctx context.Context, c crowd, urls []string, first, co
 		for _, room := range c.in(i) {
 			r.book.Expect(string(userID(i)), roomChannel(room))
 		}
-		m, err := newMember(r.account(), &r.delivered, userID(i), turned(urls, i))
+		m, err := newMember(r.account(), &r.delivered, userID(i), turned(urls, i), r.roams)
 		if err != nil {
 			return err
 		}
