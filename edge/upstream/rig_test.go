@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -40,7 +41,12 @@ type core struct {
 	applied []wire.Seq                                              // guarded by mu: of each query
 	queries []wire.Query                                            // guarded by mu
 	signals []wire.Signal                                           // guarded by mu
+	refuses bool                                                    // guarded by mu: a relay that has no log
+	opened  int                                                     // guarded by mu: how often somebody looked for a tail
 }
+
+// isRelay reports whether a node of that name is an edge.
+func isRelay(name string) bool { return strings.HasPrefix(name, "relay") }
 
 // newCore is a core over loopback.
 func newCore(t *testing.T) *core {
@@ -54,7 +60,11 @@ func newCore(t *testing.T) *core {
 
 func newCoreOn(t *testing.T, name string, pc net.PacketConn) *core {
 	t.Helper()
-	id, err := identity.DevNode(identity.RoleCore, name)
+	role := identity.RoleCore
+	if isRelay(name) {
+		role = identity.RoleEdge
+	}
+	id, err := identity.DevNode(role, name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,9 +115,18 @@ func (c *core) Epoch() string {
 	return c.epoch
 }
 
-func (c *core) Logs() int                    { return logs }
-func (c *core) Tail(p wire.LogID) *tail.Tail { return c.tails[p] }
-func (c *core) End(p wire.LogID) wire.Seq    { return c.tails[p].End() }
+func (c *core) Logs() int { return logs }
+
+func (c *core) Tail(p wire.LogID) *tail.Tail {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.opened++; c.refuses {
+		return nil
+	}
+	return c.tails[p]
+}
+
+func (c *core) End(p wire.LogID) wire.Seq { return c.tails[p].End() }
 
 func (c *core) Read(_ context.Context, _ wire.LogID, after wire.Seq, _ func([2]wire.Key) bool) ([]tail.Record, wire.Seq, wire.Seq, error) {
 	return nil, after, 0, errors.New("the tail holds everything")
@@ -174,6 +193,9 @@ type sink struct {
 	sigs   int                       // guarded by mu
 	refuse error                     // guarded by mu: the answer to Begin
 
+	again  int  // guarded by mu: frames that came once more, as a log's second stream may bring
+	relays bool // fixed: so they may
+
 	stuck atomic.Pointer[hold]
 }
 
@@ -237,6 +259,10 @@ func (s *sink) Records(p wire.LogID, records []tail.Record) {
 			var ch string
 			if _, err := fmt.Sscanf(string(r.Bytes), "%s %d", &ch, &r.Seq); err != nil {
 				s.t.Error(err)
+			}
+			if s.relays && r.Seq <= s.pos[p] {
+				s.again++
+				continue
 			}
 			s.frames = append(s.frames, string(r.Bytes))
 			s.seqs[p] = append(s.seqs[p], r.Seq)
@@ -316,7 +342,7 @@ func start(t *testing.T, s *sink, targets func() []Target) (*Upstream, chan stru
 	return startOn(t, udp, s, targets, changed, discard()), changed
 }
 
-func startOn(t *testing.T, pc net.PacketConn, s *sink, targets func() []Target, changed chan struct{}, logger *slog.Logger) *Upstream {
+func startOn(t *testing.T, pc net.PacketConn, s *sink, targets func() []Target, changed chan struct{}, logger *slog.Logger, more ...func(*Config)) *Upstream {
 	t.Helper()
 	s.t = t
 	id, err := identity.DevNode(identity.RoleEdge, "edge-1")
@@ -324,10 +350,14 @@ func startOn(t *testing.T, pc net.PacketConn, s *sink, targets func() []Target, 
 		t.Fatal(err)
 	}
 	tr := link.NewTransport(pc)
-	u := New(Config{
+	cfg := Config{
 		Transport: tr, TLS: id.ClientTLS(), Node: "edge-1", Region: "eu-west", Sink: s,
 		Targets: targets, TargetsChanged: changed, Events: s.events(), Logger: logger,
-	})
+	}
+	for _, fn := range more {
+		fn(&cfg)
+	}
+	u := New(cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- u.Run(ctx) }()

@@ -74,7 +74,11 @@ func (l *lines) with(parts ...string) (n int) {
 
 // newWorld starts ready cores, and an edge that wants some channels of each log.
 // The way between any two takes 5 ms.
-func newWorld(t *testing.T, names ...string) *world {
+func newWorld(t *testing.T, names ...string) *world { return newWorldWith(t, nil, names...) }
+
+// newWorldWith is newWorld for an edge that takes logs from relays, those of names
+// that begin so: relay names one for each log, "" = none.
+func newWorldWith(t *testing.T, relay func(log int) string, names ...string) *world {
 	w := &world{
 		t: t, s: newSink(), changed: make(chan struct{}, 1), lines: &lines{}, cut: map[string]bool{},
 		cores: map[string]*replica{}, listed: map[string]topology.State{}, all: map[wire.LogID][]tail.Record{},
@@ -89,7 +93,12 @@ func newWorld(t *testing.T, names ...string) *world {
 		w.say(name, topology.StateReady)
 	}
 	logger := slog.New(slog.NewTextHandler(w.lines, nil))
-	w.u = startOn(t, w.net.Port("10.0.1.1:1"), w.s, w.targets, w.changed, logger)
+	w.s.relays = relay != nil
+	w.u = startOn(t, w.net.Port("10.0.1.1:1"), w.s, w.targets, w.changed, logger, func(cfg *Config) {
+		if relay != nil {
+			cfg.Relay = func(log, _ int) string { return relay(log) }
+		}
+	})
 	for i := range 20 {
 		ch := wire.Channel(fmt.Sprintf("room:%d", i))
 		w.chs = append(w.chs, ch)
@@ -179,7 +188,7 @@ func (w *world) targets() (out []Target) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(w.listed)) {
-		out = append(out, Target{Node: name, Addr: addrOf(name), Region: "near-" + name, State: w.listed[name]})
+		out = append(out, Target{Node: name, Addr: addrOf(name), Region: "near-" + name, State: w.listed[name], Relay: isRelay(name)})
 	}
 	return out
 }

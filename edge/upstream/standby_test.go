@@ -1,0 +1,185 @@
+package upstream
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"selvedge/wire"
+	"selvedge/wire/link"
+)
+
+// at checks that all frame logs are at a node, and the state log at a core.
+func (w *world) at(name string) {
+	w.t.Helper()
+	for p, node := range w.where() {
+		if p == wire.StateLog && isRelay(node) || p != wire.StateLog && node != name {
+			w.t.Errorf("log %d is at %q, should be at %q", p, node, name)
+		}
+	}
+}
+
+// shifting is a plan that a test changes.
+type shifting struct{ atomic.Pointer[string] }
+
+func (s *shifting) to(w *world, name string) {
+	s.Store(&name)
+	if w != nil {
+		w.u.look()
+	}
+}
+
+func (s *shifting) relay(int) string { return *s.Load() }
+
+func newShifting(name string) *shifting {
+	s := &shifting{}
+	s.to(nil, name)
+	return s
+}
+
+// While something is published all the time, logs go to their relay, to another one,
+// and back to the core, and everything comes once and in order, without a break.
+func TestLogsMoveWithoutABreak(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := newShifting("")
+		w := newWorldWith(t, plan.relay, "core-a", "relay-a", "relay-b")
+		w.pass(2 * time.Second)
+		w.at("core-a")
+		for _, next := range []string{"relay-a", "relay-b", "", "relay-b", "relay-a"} {
+			plan.to(w, next)
+			w.pass(3 * time.Second)
+			if next == "" {
+				next = "core-a"
+			}
+			w.at(next)
+		}
+		w.pass(2 * linger)
+		w.complete()
+		if lost := get(w.s, func(s *sink) int { return s.why[Lost] + s.why[Silent] + s.why[Behind] }); lost > 0 {
+			t.Errorf("%d logs were opened anew for a fault", lost)
+		}
+		if n := w.u.Links(); len(n) != 2 {
+			t.Errorf("%d links are up, want those to the core and the relay: %v", len(n), n)
+		}
+	})
+}
+
+// What is wanted and dropped while a log moves holds where it comes to.
+func TestInterestsWhileALogMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := newShifting("")
+		w := newWorldWith(t, plan.relay, "core-a", "relay-a")
+		w.pass(time.Second)
+		r := rand.New(rand.NewPCG(1, 2))
+		held := map[wire.Key]bool{}
+		for i := range 200 {
+			plan.to(w, []string{"", "relay-a"}[i/20%2])
+			k := wire.Key(1000 + r.IntN(40))
+			if held[k] {
+				w.u.Drop(0, k)
+			} else {
+				w.u.Want(0, Want{Key: k, Since: link.Live, Token: fmt.Sprint(k)})
+			}
+			held[k] = !held[k]
+			time.Sleep(time.Duration(r.IntN(8)) * time.Millisecond)
+		}
+		plan.to(w, "relay-a")
+		w.pass(10 * time.Second)
+		w.at("relay-a")
+		w.complete()
+		for _, name := range []string{"relay-a", "core-a"} {
+			w.mu.Lock()
+			peers := w.cores[name].srv.Peers()
+			w.mu.Unlock()
+			interests := 0
+			for _, p := range peers {
+				interests += p.Interests
+			}
+			if want := w.u.Interests(); name == "relay-a" && interests != want || name == "core-a" && interests != 0 {
+				t.Errorf("%s holds %d interests, %d are wanted", name, interests, want)
+			}
+		}
+	})
+}
+
+// A relay that dies costs no more than it takes to know: a core has everything after
+// any position. When it is back, it has its logs again.
+func TestARelayDies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := newShifting("relay-a")
+		w := newWorldWith(t, plan.relay, "core-a", "relay-a")
+		w.pass(3 * time.Second)
+		w.at("relay-a")
+		w.cutOff("relay-a", true)
+		w.pass(1900 * time.Millisecond)
+		w.at("core-a")
+		w.cutOff("relay-a", false)
+		w.pass(30 * time.Second)
+		w.at("relay-a")
+		w.complete()
+	})
+}
+
+// A relay that says nothing of a log any more, but is there, loses it for a while.
+func TestARelayFallsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := newShifting("relay-a")
+		w := newWorldWith(t, plan.relay, "core-a", "relay-a")
+		w.pass(3 * time.Second)
+		w.set("relay-a", true, true)
+		w.pass(4500 * time.Millisecond)
+		w.at("core-a")
+		w.set("relay-a", false, false)
+		w.pass(time.Minute)
+		w.at("relay-a")
+		w.complete()
+	})
+}
+
+// A relay that does not have the logs is asked again, less and less often; the logs
+// stay where they are.
+func TestARelayThatHasNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := newShifting("relay-a")
+		w := newWorldWith(t, plan.relay, "core-a", "relay-a")
+		relay := w.cores["relay-a"]
+		relay.mu.Lock()
+		relay.refuses = true
+		relay.mu.Unlock()
+		w.pass(time.Minute)
+		w.at("core-a")
+		relay.mu.Lock()
+		asked := relay.opened / logs
+		relay.refuses = false
+		relay.mu.Unlock()
+		if asked < 4 || asked > 40 {
+			t.Errorf("a relay without logs was asked %d times a minute for each", asked)
+		}
+		w.pass(20 * time.Second)
+		w.at("relay-a")
+		w.complete()
+	})
+}
+
+// The core dies while logs are on their way to a relay: they go on there if it has all
+// that follows, or at another core.
+func TestTheCoreDiesWhileLogsMove(t *testing.T) {
+	for _, after := range []time.Duration{0, 5, 12, 18, 25, 32, 40, 60} {
+		t.Run(fmt.Sprint(after), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				plan := newShifting("")
+				w := newWorldWith(t, plan.relay, "core-a", "core-b", "relay-a")
+				w.pass(2 * time.Second)
+				plan.to(w, "relay-a")
+				time.Sleep(after * time.Millisecond)
+				w.die("core-a")
+				w.pass(20 * time.Second)
+				w.at("relay-a")
+				w.complete()
+			})
+		})
+	}
+}
