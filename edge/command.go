@@ -36,6 +36,7 @@ type Command struct {
 	SocketBudget   int           `help:"How much a slow socket may have pending, in bytes, before it has to catch up from the cache." default:"262144"`
 	Ping           time.Duration `help:"Time between pings of a socket; one that is silent for two of them is closed." default:"25s"`
 	Drain          time.Duration `help:"When told to stop: how long clients are given to move to other edges. 0 = none." default:"20s"`
+	DrainRate      int           `help:"When told to stop: at most so many clients are asked to move per second, also if --drain is over then. 0 = any number." default:"2000"`
 
 	TokenSecretFile []string `help:"Files with HS256 secrets of client tokens, at least 32 bytes each." placeholder:"FILE"`
 	TokenKeyFile    []string `help:"Files with public keys (PEM or JWKS) of client tokens." placeholder:"FILE"`
@@ -126,7 +127,7 @@ func (c *Command) config(stdio *config.IO) (Config, error) {
 		TLS: serverKeys, ProxyProtocol: c.ProxyProtocol, ProxyFrom: proxies,
 		MaxHandshakes: c.MaxHandshakes, HandshakeTimeout: c.HandshakeTimeout,
 		Transport: c.Transport, Compression: c.Compression, AllowedOrigins: origins, MaxSockets: c.MaxSockets,
-		CacheBytes: c.CacheBytes, SocketBudget: c.SocketBudget, Ping: c.Ping, Drain: c.Drain,
+		CacheBytes: c.CacheBytes, SocketBudget: c.SocketBudget, Ping: c.Ping, Drain: c.Drain, DrainRate: c.DrainRate,
 	}, nil
 }
 
@@ -141,6 +142,8 @@ func (c *Command) check() error {
 		return config.Usagef("--socket-budget %d: use a positive number of bytes", c.SocketBudget)
 	case c.Ping < time.Second:
 		return config.Usagef("--ping %s: use 1s or more", c.Ping)
+	case c.DrainRate < 0:
+		return config.Usagef("--drain-rate %d: use a positive number, or 0 for any", c.DrainRate)
 	case c.Drain < 0:
 		return config.Usagef("--drain %s: use a positive time, or 0 to close all sockets at once", c.Drain)
 	case c.MaxHandshakes < 0:

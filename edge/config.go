@@ -53,6 +53,9 @@ type Config struct {
 	// Drain is how long clients are given to move to other edges when ctx ends;
 	// 0 = none, they are closed at once.
 	Drain time.Duration
+	// DrainRate is how many clients are asked to move per second, at most: a drain
+	// takes longer for it; 0 = any number.
+	DrainRate int
 
 	// WrapLink replaces the link's socket, for simulated latency; nil = not.
 	WrapLink func(net.PacketConn) net.PacketConn

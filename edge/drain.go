@@ -32,11 +32,12 @@ func (n *edgeNode) drain(ctx context.Context) {
 	if w == nil || n.cfg.Drain <= 0 || w.engine.Sockets() == 0 {
 		return
 	}
-	until := time.Now().Add(n.cfg.Drain)
+	window := drainWindow(n.cfg.Drain, n.cfg.DrainRate, w.engine.Sockets())
+	until := time.Now().Add(window)
 	x := &exits{self: n.cfg.Name}
 	known := x.look(n.gossip.Snapshot(), n.cfg.Region)
 	n.cfg.Logger.Info("draining: clients are asked to move; a second signal stops at once",
-		"sockets", w.engine.Sockets(), "others", known, "for", n.cfg.Drain)
+		"sockets", w.engine.Sockets(), "others", known, "for", window)
 	w.engine.Drain(until, x.pick)
 	look, again, news := time.NewTicker(drainLook), time.NewTicker(tick), time.NewTicker(drainNews)
 	defer look.Stop()
@@ -54,6 +55,15 @@ func (n *edgeNode) drain(ctx context.Context) {
 		}
 	}
 	n.cfg.Logger.Info("drained", "sockets", w.engine.Sockets())
+}
+
+// drainWindow is how long a drain takes: as long as is wanted, or longer, so that no
+// more than rate clients come to other edges in a second; 0 = any number.
+func drainWindow(wanted time.Duration, rate, sockets int) time.Duration {
+	if rate <= 0 {
+		return wanted
+	}
+	return max(wanted, time.Duration(sockets)*time.Second/time.Duration(rate))
 }
 
 // goodbye tells the others, answers what clients have asked already, and closes

@@ -3,6 +3,7 @@ package edge
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"selvedge/topology"
 )
@@ -49,5 +50,25 @@ func TestRetire(t *testing.T) {
 				t.Errorf("%d sockets are left", got)
 			}
 		})
+	}
+}
+
+// A full edge takes longer to drain than it is asked for, so that its siblings can
+// take the clients; a small one does not.
+func TestDrainWindow(t *testing.T) {
+	for _, c := range []struct {
+		wanted  time.Duration
+		rate    int
+		sockets int
+		want    time.Duration
+	}{
+		{20 * time.Second, 2000, 17000, 20 * time.Second},
+		{20 * time.Second, 2000, 100_000, 50 * time.Second},
+		{20 * time.Second, 0, 100_000, 20 * time.Second},
+		{time.Second, 1, 3, 3 * time.Second},
+	} {
+		if got := drainWindow(c.wanted, c.rate, c.sockets); got != c.want {
+			t.Errorf("%d sockets at %d/s, %v wanted: %v, want %v", c.sockets, c.rate, c.wanted, got, c.want)
+		}
 	}
 }
