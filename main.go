@@ -12,6 +12,7 @@ import (
 
 	"selvedge/core"
 	backend "selvedge/core/client"
+	"selvedge/core/top"
 	"selvedge/edge"
 	"selvedge/edge/client"
 	"selvedge/internal/config"
@@ -26,6 +27,7 @@ type commands struct {
 	Edge    edge.Command           `cmd:"" help:"Run an edge: it holds the sockets of the clients near it."`
 	Publish backend.PublishCommand `cmd:"" help:"Publish to a channel."`
 	Listen  client.ListenCommand   `cmd:"" help:"Print what a user receives, a JSON line per frame."`
+	Top     top.Command            `cmd:"" help:"Watch a running cluster: nodes, load, links, relays."`
 	Bench   bench.Command          `cmd:"" help:"Measure one thing, and print a table."`
 	Token   identity.TokenCommand  `cmd:"" help:"Make a client token."`
 	Cert    identity.CertCommand   `cmd:"" help:"Make the certificates of a cluster."`

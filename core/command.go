@@ -84,7 +84,7 @@ func (c *Command) config(stdio *config.IO) (Config, error) {
 		return Config{}, err
 	}
 	name := c.NodeName("core", c.APIAddr)
-	keys, err := c.Keys("core", name)
+	keys, err := c.Keys("core", name, logger)
 	if err != nil {
 		return Config{}, err
 	}
@@ -93,12 +93,16 @@ func (c *Command) config(stdio *config.IO) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
+	timing, err := c.GossipTiming()
+	if err != nil {
+		return Config{}, err
+	}
 	apiKeys, err := c.apiKeys()
 	if err != nil {
 		return Config{}, err
 	}
 	return Config{
-		Name: name, Region: place, Zone: c.Zone, Keys: keys, APIKeys: apiKeys, Seeds: seeds,
+		Name: name, Region: place, Zone: c.Zone, Keys: keys, APIKeys: apiKeys, Seeds: seeds, Cluster: c.Cluster, GossipTiming: timing,
 		Build: config.ReadBuild(), Logger: logger.With("node", name),
 		APIAddr: c.APIAddr, LinkAddr: c.LinkAddr, GossipAddr: c.GossipAddr, AdminAddr: c.AdminAddr, LogAddr: c.LogAddr, Reachable: c.Reachable,
 		Drain: c.Drain,

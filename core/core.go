@@ -37,8 +37,11 @@ type Config struct {
 	Keys    node.Keys
 	APIKeys *identity.APIKeys
 	Seeds   []string // gossip addresses to join by
-	Build   config.Build
-	Logger  *slog.Logger
+	Cluster string   // its name; see gossip.Config
+	// GossipTiming says how fast gossip finds failures; zero = as it thinks best.
+	GossipTiming gossip.Timing
+	Build        config.Build
+	Logger       *slog.Logger
 
 	APIAddr, LinkAddr, GossipAddr, AdminAddr string
 	Reachable                                func(bound net.Addr) (string, error)
@@ -81,6 +84,8 @@ type coreNode struct {
 	gossip    *gossip.Gossip
 	ready     *telemetry.Ready
 	metrics   *metrics
+	board     *console.Console
+	started   time.Time
 	lastCall  lastCall
 }
 
@@ -88,7 +93,7 @@ type coreNode struct {
 // in good order. It fails at once if an address is taken, a key is wrong, or the data
 // folder can't be used or has another core.
 func Run(ctx context.Context, cfg Config) (err error) {
-	n := &coreNode{cfg: cfg, ready: telemetry.NewReady("logs")}
+	n := &coreNode{cfg: cfg, ready: telemetry.NewReady("logs"), started: time.Now()}
 	network := telemetry.OpenedBy(cfg.Network)
 	apiListener, err := network.Listen("api", cfg.APIAddr, "api-addr")
 	if err != nil {
@@ -142,9 +147,12 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 
-	board := console.New(console.Config{Self: topology.NodeID(cfg.Name), Nodes: n.gossip.Snapshot, Links: n.links.Peers, Published: n.metrics.published, Epoch: n.log.Epoch, Logs: n.log.Logs()})
-	state := board.State
-	back.use(board)
+	n.board = console.New(console.Config{
+		Self: topology.NodeID(cfg.Name), Nodes: n.gossip.Snapshot, Links: n.links.Peers, Published: n.metrics.published, Sent: n.metrics.bytes,
+		Epoch: n.log.Epoch, Logs: n.log.Logs(),
+	})
+	state := n.board.State
+	back.use(n.board)
 	back.state.Store(&state)
 	front.use(n.handler(reg))
 	cfg.Logger.Info("core started", "region", cfg.Region.Name, "api", apiListener.Addr().String(), "link", udp.LocalAddr().String(),
@@ -155,7 +163,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	ctx, stop := context.WithCancel(failed)
 	defer stop()
 	g.Go(func() error { return n.feed.Run(ctx) })
-	g.Go(func() error { return board.Run(ctx) })
+	g.Go(func() error { return n.board.Run(ctx) })
 	g.Go(func() error { return n.serveLinks(ctx) })
 	g.Go(func() error { return front.run(ctx) })
 	g.Go(func() error {
@@ -228,7 +236,7 @@ func (n *coreNode) startGossip(ctx context.Context, apiAddr, udp net.Addr) error
 			Lat: n.cfg.Region.Lat, Lon: n.cfg.Region.Lon, State: topology.StateStarting,
 			Link: linkAddr, API: httpAddr, Version: n.cfg.Build.Version,
 		},
-		Bind: n.cfg.GossipAddr, Seeds: n.cfg.Seeds, Key: n.cfg.Keys.Gossip, Logger: n.cfg.Logger,
+		Bind: n.cfg.GossipAddr, Seeds: n.cfg.Seeds, Keys: n.cfg.Keys.Gossip, Cluster: n.cfg.Cluster, Timing: n.cfg.GossipTiming, Logger: n.cfg.Logger,
 		Transport: n.cfg.GossipTransport,
 	})
 	return err
@@ -256,42 +264,6 @@ func (n *coreNode) linkEvents() link.ServerEvents {
 		Sent:       n.metrics.sent,
 		ReadFailed: func(p wire.LogID, err error) { log.Warn("log can't be read", "log", p, "err", err) },
 	}
-}
-
-// Cluster is what GET /v1/cluster answers.
-type Cluster struct {
-	Epoch   string                `json:"epoch"`
-	Logs    int                   `json:"logs"`
-	Nodes   []topology.Node       `json:"nodes"`
-	Regions map[string]RegionInfo `json:"regions"`
-}
-
-// RegionInfo is one region of a cluster. Relays says of each edge how many
-// frame logs it takes from this core.
-type RegionInfo struct {
-	Nodes  []topology.NodeID       `json:"nodes"`
-	Relays map[topology.NodeID]int `json:"relays"`
-}
-
-func (n *coreNode) cluster() any {
-	c := Cluster{Epoch: n.log.Epoch(), Logs: n.log.Logs(), Nodes: n.gossip.Snapshot().Nodes(), Regions: map[string]RegionInfo{}}
-	for _, node := range c.Nodes {
-		r := c.Regions[node.Region]
-		if r.Relays == nil {
-			r.Relays = map[topology.NodeID]int{}
-		}
-		r.Nodes = append(r.Nodes, node.ID)
-		c.Regions[node.Region] = r
-	}
-	for _, l := range n.links.Peers() {
-		if r, ok := c.Regions[l.Region]; ok {
-			r.Relays[topology.NodeID(l.Node)] = l.Logs
-			if l.State {
-				r.Relays[topology.NodeID(l.Node)]--
-			}
-		}
-	}
-	return c
 }
 
 // history adapts the feed's pages to the API's.

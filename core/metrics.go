@@ -1,9 +1,11 @@
 package core
 
 import (
+	"sync/atomic"
+
 	"github.com/prometheus/client_golang/prometheus"
 
-	"selvedge/topology"
+	"selvedge/internal/node"
 	"selvedge/wire"
 	"selvedge/wire/tail"
 )
@@ -17,7 +19,10 @@ type metrics struct {
 }
 
 // sent counts what links carry.
-type sent struct{ frames, bytes prometheus.Counter }
+type sent struct {
+	frames, bytes prometheus.Counter
+	total         *atomic.Uint64 // bytes, to be read
+}
 
 func newMetrics(reg prometheus.Registerer, n *coreNode) *metrics {
 	m := &metrics{
@@ -26,14 +31,14 @@ func newMetrics(reg prometheus.Registerer, n *coreNode) *metrics {
 	}
 	frames := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "selvedge_link_frames_total", Help: "Frames on links."}, []string{"direction", "scope"})
 	bytes := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "selvedge_link_bytes_total", Help: "Bytes of frames, state records and watermarks on links."}, []string{"direction", "scope"})
-	m.near = sent{frames.WithLabelValues("out", "region"), bytes.WithLabelValues("out", "region")}
-	m.far = sent{frames.WithLabelValues("out", "ocean"), bytes.WithLabelValues("out", "ocean")}
+	m.near = sent{frames.WithLabelValues("out", "region"), bytes.WithLabelValues("out", "region"), new(atomic.Uint64)}
+	m.far = sent{frames.WithLabelValues("out", "ocean"), bytes.WithLabelValues("out", "ocean"), new(atomic.Uint64)}
 	for _, kind := range []wire.QueryKind{
 		wire.QHello, wire.QFill, wire.QHistory, wire.QMembers, wire.QRooms, wire.QGet, wire.QShares, wire.QRoster, wire.QRoom, wire.QPublish,
 	} {
 		m.requests.WithLabelValues(string(kind)) // there from the start: a rate needs two values
 	}
-	reg.MustRegister(m.requests, frames, bytes, &gauges{n: n})
+	reg.MustRegister(m.requests, frames, bytes, &gauges{n: n}, node.GossipMetrics(n.gossip))
 	return m
 }
 
@@ -46,10 +51,14 @@ func (m *metrics) sent(region string, kind tail.Kind, n int) {
 		to = &m.near
 	}
 	to.bytes.Add(float64(n))
+	to.total.Add(uint64(n))
 	if kind == tail.Frame {
 		to.frames.Inc()
 	}
 }
+
+// bytes is what links have carried to edges of the core's region, and to others.
+func (m *metrics) bytes() (region, ocean uint64) { return m.near.total.Load(), m.far.total.Load() }
 
 // published is how many frames the logs have taken since the start, for rates.
 func (m *metrics) published() uint64 {
@@ -65,7 +74,6 @@ type gauges struct{ n *coreNode }
 
 var (
 	interestDesc = prometheus.NewDesc("selvedge_core_interest", "Interests that links hold.", nil, nil)
-	nodesDesc    = prometheus.NewDesc("selvedge_topology_nodes", "Nodes that gossip knows.", []string{"role", "state"}, nil)
 	channelsDesc = prometheus.NewDesc("selvedge_core_channels", "Channels that have frames.", nil, nil)
 	expiryDesc   = prometheus.NewDesc("selvedge_cert_expiry_timestamp_seconds", "When the node's certificate expires.", nil, nil)
 )
@@ -73,7 +81,6 @@ var (
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 	ch <- interestDesc
-	ch <- nodesDesc
 	ch <- channelsDesc
 	ch <- expiryDesc
 }
@@ -87,20 +94,4 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(interestDesc, prometheus.GaugeValue, float64(n))
 	ch <- prometheus.MustNewConstMetric(channelsDesc, prometheus.GaugeValue, float64(g.n.feed.Channels()))
 	ch <- prometheus.MustNewConstMetric(expiryDesc, prometheus.GaugeValue, float64(g.n.cfg.Keys.Identity.Expiry().Unix()))
-	type key struct {
-		role  topology.Role
-		state topology.State
-	}
-	count := map[key]int{}
-	for _, role := range []topology.Role{topology.RoleCore, topology.RoleEdge} {
-		for _, state := range []topology.State{topology.StateStarting, topology.StateReady, topology.StateDraining} {
-			count[key{role, state}] = 0 // none is a number, too
-		}
-	}
-	for _, node := range g.n.gossip.Snapshot().Nodes() {
-		count[key{node.Role, node.State}]++
-	}
-	for k, c := range count {
-		ch <- prometheus.MustNewConstMetric(nodesDesc, prometheus.GaugeValue, float64(c), string(k.role), string(k.state))
-	}
 }

@@ -21,12 +21,16 @@ type Command struct {
 	AdminAddr    string `help:"Metrics, health and profiles." default:"127.0.0.1:7413"`
 	AdvertiseURL string `help:"The URL by which clients reach this edge." placeholder:"URL" name:"advertise-url"`
 
+	RegionalURL       string        `help:"The balanced URL of this edge's region, where clients can't reach edges one by one: they are told it instead of --advertise-url, once for all edges of the region. No team affinity then." placeholder:"URL" name:"regional-url"`
+	TrustGeoHeaders   bool          `help:"Believe what CloudFront-Viewer-Latitude and -Longitude, CF-IPLatitude and -IPLongitude, or X-Geo-Lat and -Lon say of where a client is that asks for the nearest edge. For a proxy that sets them, and takes them from nobody else."`
 	TLSCert           string        `help:"Certificate of the public port (PEM), with those that lead to its CA: clients come by https:// and wss://. Read again when it changes. Default: plain TCP, behind a load balancer that ends TLS." placeholder:"FILE" name:"tls-cert"`
 	TLSKey            string        `help:"The key of --tls-cert (PEM)." placeholder:"FILE" name:"tls-key"`
 	ProxyProtocol     bool          `help:"Each connection begins with a PROXY v2 header, which tells the client's address; others are closed. For a load balancer that sends it."`
 	ProxyProtocolFrom []string      `help:"Who may send PROXY headers: addresses or networks of the load balancers. Default: anyone, so that whoever reaches this port can claim any address." placeholder:"CIDR"`
 	MaxHandshakes     int           `help:"The most connections that are no sockets yet; one more is closed at accept. 0 = 16384, with TLS or --transport portable 4096." default:"0"`
 	HandshakeTimeout  time.Duration `help:"What a client may take from connecting to the end of its request, TLS included." default:"10s"`
+	AcceptRate        float64       `help:"How many new sockets are taken per second. Of more, as many as come in a second wait, those who come back first; others are told to come again (503 with Retry-After), and connections that come four times as fast, with TLS twice, are closed at accept. 0 = no limit. -1 = 2000 per CPU, with TLS 500." default:"-1"`
+	AcceptBurst       int           `help:"How many new sockets are taken at once, after a while with fewer. 0 = as many as --accept-rate takes in a second." default:"0"`
 
 	Transport      string        `help:"How sockets are served: epoll (Linux), or portable (a goroutine per socket)." enum:"epoll,portable" default:"${transport}"`
 	Compression    bool          `help:"Compress frames of 256 bytes or more (permessage-deflate), once each, for clients that ask for it." default:"true" negatable:""`
@@ -94,12 +98,16 @@ func (c *Command) config(stdio *config.IO) (Config, error) {
 		return Config{}, config.Usagef("--join is needed: the gossip address of a core or another edge, such as 127.0.0.1:7402")
 	}
 	name := c.NodeName("edge", c.PublicAddr)
-	keys, err := c.Keys("edge", name)
+	keys, err := c.Keys("edge", name, logger)
 	if err != nil {
 		return Config{}, err
 	}
 	name = keys.Identity.Name()
 	seeds, err := c.Seeds()
+	if err != nil {
+		return Config{}, err
+	}
+	timing, err := c.GossipTiming()
 	if err != nil {
 		return Config{}, err
 	}
@@ -120,12 +128,13 @@ func (c *Command) config(stdio *config.IO) (Config, error) {
 		origins = []string{"*"}
 	}
 	return Config{
-		Name: name, Region: place, Zone: c.Zone, Keys: keys, Tokens: tokens, Seeds: seeds,
+		Name: name, Region: place, Zone: c.Zone, Keys: keys, Tokens: tokens, Seeds: seeds, Cluster: c.Cluster, GossipTiming: timing,
 		Build: config.ReadBuild(), Logger: logger.With("node", name),
 		PublicAddr: c.PublicAddr, LinkAddr: c.LinkAddr, GossipAddr: c.GossipAddr, AdminAddr: c.AdminAddr,
-		AdvertiseURL: c.AdvertiseURL, Reachable: c.Reachable,
+		AdvertiseURL: c.AdvertiseURL, RegionalURL: c.RegionalURL, TrustGeoHeaders: c.TrustGeoHeaders, Reachable: c.Reachable,
 		TLS: serverKeys, ProxyProtocol: c.ProxyProtocol, ProxyFrom: proxies,
 		MaxHandshakes: c.MaxHandshakes, HandshakeTimeout: c.HandshakeTimeout,
+		AcceptRate: acceptRate(c.AcceptRate, serverKeys != nil), AcceptBurst: c.AcceptBurst,
 		Transport: c.Transport, Compression: c.Compression, AllowedOrigins: origins, MaxSockets: c.MaxSockets,
 		CacheBytes: c.CacheBytes, SocketBudget: c.SocketBudget, Ping: c.Ping, Drain: c.Drain, DrainRate: c.DrainRate,
 	}, nil
@@ -134,6 +143,8 @@ func (c *Command) config(stdio *config.IO) (Config, error) {
 // check refuses numbers that an edge can't work with.
 func (c *Command) check() error {
 	switch {
+	case c.RegionalURL != "" && c.AdvertiseURL != "":
+		return config.Usagef("--regional-url %s and --advertise-url %s exclude each other: clients are told one of them", c.RegionalURL, c.AdvertiseURL)
 	case c.MaxSockets < 0:
 		return config.Usagef("--max-sockets %d: use a positive number, or 0 for nine tenths of the file limit", c.MaxSockets)
 	case c.CacheBytes < 1:
@@ -157,7 +168,7 @@ func (c *Command) check() error {
 	case len(c.ProxyProtocolFrom) > 0 && !c.ProxyProtocol:
 		return config.Usagef("--proxy-protocol-from says whose PROXY headers count, and none are read: give --proxy-protocol, too")
 	}
-	return nil
+	return checkPace(c.AcceptRate, c.AcceptBurst)
 }
 
 // serverKeys are those of the public port; nil = plain TCP.

@@ -12,6 +12,7 @@ import (
 	"selvedge/internal/identity"
 	"selvedge/internal/node"
 	"selvedge/internal/telemetry"
+	"selvedge/topology/gossip"
 	"selvedge/topology/region"
 )
 
@@ -23,14 +24,23 @@ type Config struct {
 	Keys   node.Keys
 	Tokens identity.TokenConfig
 	Seeds  []string // gossip addresses to join by
-	Build  config.Build
-	Logger *slog.Logger
+	// Cluster is its name, and GossipTiming says how fast gossip finds failures; see
+	// gossip.Config.
+	Cluster      string
+	GossipTiming gossip.Timing
+	Build        config.Build
+	Logger       *slog.Logger
 
 	PublicAddr, LinkAddr, GossipAddr, AdminAddr string
 	// AdvertiseURL is where clients reach this edge; "" = http://, or https://
 	// with TLS, and the public address.
 	AdvertiseURL string
-	Reachable    func(bound net.Addr) (string, error)
+	// RegionalURL is where clients reach the edges of the region, which of them they
+	// don't choose; it takes the place of AdvertiseURL. "" = they reach each edge.
+	RegionalURL string
+	// TrustGeoHeaders believes the headers in which a CDN tells where a client is.
+	TrustGeoHeaders bool
+	Reachable       func(bound net.Addr) (string, error)
 
 	// TLS is what the public port proves itself with; nil = plain TCP.
 	TLS *identity.ServerKeys
@@ -42,6 +52,10 @@ type Config struct {
 	// package door has it.
 	MaxHandshakes    int
 	HandshakeTimeout time.Duration
+	// AcceptRate is how many sockets are taken per second, AcceptBurst how many at
+	// once; rate 0 = any number, burst 0 = those of a second.
+	AcceptRate  float64
+	AcceptBurst int
 
 	Transport      string   // "epoll" or "portable"
 	Compression    bool     // of frames, for clients that ask for it
@@ -57,6 +71,8 @@ type Config struct {
 	// takes longer for it; 0 = any number.
 	DrainRate int
 
+	// CPUTime is how much CPU time the edge used, for its load; nil = this process.
+	CPUTime func() time.Duration
 	// WrapLink replaces the link's socket, for simulated latency; nil = not.
 	WrapLink func(net.PacketConn) net.PacketConn
 	// Network opens the sockets, and GossipTransport replaces gossip's, for

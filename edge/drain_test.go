@@ -34,7 +34,7 @@ func TestRetire(t *testing.T) {
 				t.Errorf("a socket of one that goes: %d", got)
 			}
 			s.accepts("unavailable", 1)
-			for path, want := range map[string]int{"/readyz": 503, "/healthz": 200, "/v1/ping": 200, "/v1/edges": 200} {
+			for path, want := range map[string]int{"/readyz": 503, "/healthz": 200, "/v1/ping": 503, "/v1/edges": 200} {
 				if _, got := s.ask(ask(path)); got[0] != want {
 					t.Errorf("%s: %d, want %d", path, got, want)
 				}

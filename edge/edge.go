@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,12 +46,14 @@ type edgeNode struct {
 	siblings *siblings
 	metrics  *metrics
 	ready    *telemetry.Ready
+	load     *loadMeter // nil = an idle edge's
 	limit    int
 	started  time.Time
 
 	world     atomic.Pointer[world]
 	door      atomic.Pointer[door.Door]
 	draining  atomic.Bool
+	lastTold  atomic.Int64 // when gossip was told our load: nanoseconds since started
 	lastWater atomic.Int64 // of the newest watermark: nanoseconds since started, whatever the wall clock does
 }
 
@@ -64,6 +67,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if n.limit, err = socketLimit(cfg.MaxSockets); err != nil {
 		return err
 	}
+	n.load = newLoadMeter(cfg.CPUTime)
 	reg := telemetry.NewRegistry(cfg.Build)
 	n.metrics = newMetrics(reg, cfg.Region.Name)
 
@@ -90,7 +94,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	if n.gossip, err = gossip.Start(ctx, gossip.Config{
-		Self: self, Bind: cfg.GossipAddr, Seeds: cfg.Seeds, Key: cfg.Keys.Gossip, Logger: cfg.Logger,
+		Self: self, Bind: cfg.GossipAddr, Seeds: cfg.Seeds, Keys: cfg.Keys.Gossip, Cluster: cfg.Cluster, Timing: cfg.GossipTiming, Logger: cfg.Logger,
 		Transport: cfg.GossipTransport,
 	}); err != nil {
 		return err
@@ -155,7 +159,7 @@ func (n *edgeNode) describe(public, udp net.Addr) (topology.Node, error) {
 	if err != nil {
 		return topology.Node{}, err
 	}
-	url := n.cfg.AdvertiseURL
+	url := cmp.Or(n.cfg.RegionalURL, n.cfg.AdvertiseURL)
 	if url == "" {
 		addr, err := n.cfg.Reachable(public)
 		if err != nil {
@@ -168,7 +172,7 @@ func (n *edgeNode) describe(public, udp net.Addr) (topology.Node, error) {
 	return topology.Node{
 		ID: topology.NodeID(n.cfg.Name), Role: topology.RoleEdge, Region: n.cfg.Region.Name, Zone: n.cfg.Zone,
 		Lat: n.cfg.Region.Lat, Lon: n.cfg.Region.Lon, State: topology.StateStarting,
-		Link: linkAddr, Public: url, Version: n.cfg.Build.Version,
+		Link: linkAddr, Public: url, Regional: n.cfg.RegionalURL != "", Version: n.cfg.Build.Version,
 	}, nil
 }
 
@@ -189,6 +193,7 @@ func (n *edgeNode) watch(ctx context.Context) error {
 		} else {
 			n.ready.Unmet("link", "no word from a core")
 		}
+		n.measure()
 		n.tell()
 		select {
 		case <-ctx.Done():
@@ -207,11 +212,12 @@ func (n *edgeNode) tell() {
 	case len(n.ready.Reasons()) == 0:
 		state = topology.StateReady
 	}
-	load := float64(n.sockets()) / float64(n.limit)
+	load, now := n.load.load().total(), time.Since(n.started)
 	self, _ := n.gossip.Snapshot().Node(topology.NodeID(n.cfg.Name))
-	if self.State == state && max(load-self.Load, self.Load-load) < 0.02 {
+	if self.State == state && !worthTelling(load, self.Load, now-time.Duration(n.lastTold.Load())) {
 		return
 	}
+	n.lastTold.Store(int64(now))
 	if err := n.gossip.Update(func(s *topology.Node) { s.State, s.Load = state, load }); err != nil {
 		n.cfg.Logger.Debug("gossip update", "err", err)
 	}
@@ -237,6 +243,8 @@ type Status struct {
 	Region        string  `json:"region"`
 	Upstream      string  `json:"upstream,omitempty"`
 	RTTMillis     float64 `json:"rtt_ms"`
+	Load          float64 `json:"load"` // as gossip has it, from LoadParts
+	LoadParts     Load    `json:"load_parts"`
 	Sockets       int     `json:"sockets"`
 	SocketsLimit  int     `json:"sockets_limit"`
 	Users         int     `json:"users"`
@@ -256,6 +264,7 @@ type Status struct {
 func (n *edgeNode) status() Status {
 	s := Status{
 		Node: n.cfg.Name, Region: n.cfg.Region.Name, SocketsLimit: n.limit, UptimeSeconds: time.Since(n.started).Seconds(),
+		Load: n.load.load().total(), LoadParts: n.load.load(),
 		Interests: n.up.Interests(), Frames: n.metrics.framesN.Load(), LinkBytes: n.metrics.bytesN.Load(),
 		Delivered: n.metrics.deliveredN.Load(), DelayMillis: float64(n.metrics.lastDelay.Load()) / 1e6,
 	}
@@ -279,7 +288,7 @@ func (n *edgeNode) status() Status {
 func (n *edgeNode) linkStatus() link.Status {
 	s := n.status()
 	return link.Status{
-		Sockets: s.Sockets, SocketsLimit: s.SocketsLimit, Frames: s.Frames, Bytes: s.LinkBytes, Delivered: s.Delivered,
+		Sockets: s.Sockets, SocketsLimit: s.SocketsLimit, Users: s.Users, Frames: s.Frames, Bytes: s.LinkBytes, Delivered: s.Delivered,
 		DelayMillis: s.DelayMillis, RTTMillis: s.RTTMillis, UptimeMillis: int64(s.UptimeSeconds * 1000),
 	}
 }

@@ -85,7 +85,7 @@ func (f *follower) Linked(string) { f.n.watermark() } // the welcome is as good
 // Unlinked implements upstream.Sink.
 func (f *follower) Unlinked(node string, err error) {
 	if errors.Is(err, upstream.ErrLeft) {
-		f.n.cfg.Logger.Info("upstream left", "node", node)
+		f.n.cfg.Logger.Info("upstream left", "from", node)
 		return
 	}
 	f.n.cfg.Logger.Warn("link lost", "to", node, "err", err)

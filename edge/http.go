@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"selvedge/edge/door"
 	"selvedge/internal/telemetry"
@@ -70,8 +71,12 @@ func (n *edgeNode) cors(next http.Handler) http.Handler {
 	})
 }
 
-// ping is for races of round trips.
+// ping is for races of round trips, which an edge that is going away must not win.
 func (n *edgeNode) ping(w http.ResponseWriter, _ *http.Request) {
+	if n.draining.Load() {
+		fail(w, http.StatusServiceUnavailable, wire.Unavailable, "this edge is going away")
+		return
+	}
 	answer(w, http.StatusOK, map[string]any{"id": n.cfg.Name, "region": n.cfg.Region.Name})
 }
 
@@ -91,13 +96,15 @@ func (n *edgeNode) socket(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case world == nil || n.draining.Load():
 		result = resultUnavailable
-		w.Header().Set("Retry-After", "2")
-		fail(w, http.StatusServiceUnavailable, wire.Unavailable, "this edge has no link to a core yet, or is going away: try another, or again")
+		refuse(w, 1+rand.N(3*time.Second), "this edge has no link to a core yet, or is going away: try another, or again")
 		return
 	case n.sockets() >= n.limit:
 		result = door.Full
-		w.Header().Set("Retry-After", "5")
-		fail(w, http.StatusServiceUnavailable, wire.Unavailable, "this edge is full: try another")
+		refuse(w, 1+rand.N(10*time.Second), "this edge is full: try another")
+		return
+	case !n.admits():
+		result = door.Refused
+		refuse(w, n.door.Load().Again(), "this edge takes no more sockets per second: come again as Retry-After says, or try another")
 		return
 	}
 	conn, early, agreed, err := n.upgrader().Upgrade(w, r)
@@ -112,9 +119,10 @@ func (n *edgeNode) socket(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// edges ranks the edges for a client.
+// edges ranks the edges for a client. While this one refuses clients for their
+// number, it says when to come to it; others may have room.
 func (n *edgeNode) edges(w http.ResponseWriter, r *http.Request) {
-	o, err := rankOptions(r, n.cfg.Region.Name)
+	o, err := n.rankOptions(r)
 	if err != nil {
 		fail(w, http.StatusBadRequest, wire.BadRequest, err.Error())
 		return
@@ -123,23 +131,25 @@ func (n *edgeNode) edges(w http.ResponseWriter, r *http.Request) {
 	if list == nil {
 		list = []topology.RankedEdge{}
 	}
-	answer(w, http.StatusOK, map[string]any{"edges": list})
+	body := map[string]any{"edges": list}
+	if ms := n.again(); ms > 0 {
+		body["retry_after_ms"] = ms
+	}
+	answer(w, http.StatusOK, body)
 }
 
 // within is false for NaN, too.
 func within(degrees, most float64) bool { return math.Abs(degrees) <= most }
 
-func rankOptions(r *http.Request, region string) (topology.RankOptions, error) {
+func (n *edgeNode) rankOptions(r *http.Request) (topology.RankOptions, error) {
 	q := r.URL.Query()
-	o := topology.RankOptions{Region: region, Team: q.Get("team"), Spread: rand.Uint64()}
+	o := topology.RankOptions{Region: n.cfg.Region.Name, Team: q.Get("team"), Spread: rand.Uint64()}
 	if lat, lon := q.Get("lat"), q.Get("lon"); lat != "" || lon != "" {
-		var e1, e2 error
-		o.Lat, e1 = strconv.ParseFloat(lat, 64)
-		o.Lon, e2 = strconv.ParseFloat(lon, 64)
-		if e1 != nil || e2 != nil || !within(o.Lat, 90) || !within(o.Lon, 180) {
+		if o.Lat, o.Lon, o.HasPoint = parsePlace(lat, lon); !o.HasPoint {
 			return o, errors.New("lat and lon must be degrees: -90 to 90 and -180 to 180")
 		}
-		o.HasPoint = true
+	} else if n.cfg.TrustGeoHeaders {
+		o.Lat, o.Lon, o.HasPoint = headerPlace(r.Header)
 	}
 	if s := q.Get("limit"); s != "" {
 		var err error

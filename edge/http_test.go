@@ -128,6 +128,8 @@ func TestPingHealthAndWhatIsNotServed(t *testing.T) {
 	if w := get(n, http.MethodGet, "/readyz"); w.Code != http.StatusServiceUnavailable {
 		t.Errorf("readyz before a link: %d", w.Code)
 	}
+	n.draining.Store(true)
+	refused(t, get(n, http.MethodGet, "/v1/ping"), http.StatusServiceUnavailable, wire.Unavailable)
 	w := get(n, http.MethodGet, "/v1/publish")
 	refused(t, w, http.StatusNotFound, wire.NotFound)
 	if !strings.Contains(w.Body.String(), "/v1/socket") {

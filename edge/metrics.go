@@ -12,6 +12,7 @@ import (
 	"selvedge/edge/fanout"
 	"selvedge/edge/session"
 	"selvedge/edge/upstream"
+	"selvedge/internal/node"
 	"selvedge/wire"
 	"selvedge/wire/link"
 	"selvedge/wire/tail"
@@ -55,6 +56,9 @@ func newMetrics(reg prometheus.Registerer, region string) *metrics {
 	}
 	linkFrames := counter("selvedge_link_frames_total", "Frames on links.", "direction", "scope")
 	linkBytes := counter("selvedge_link_bytes_total", "Bytes of frames, state records and watermarks on links.", "direction", "scope")
+	for _, c := range []*prometheus.CounterVec{linkFrames, linkBytes} {
+		c.WithLabelValues("out", "ocean") // none ever: siblings are of one region
+	}
 	m := &metrics{
 		region:    region,
 		accepts:   counter("selvedge_edge_accepts_total", "Connections that asked for a socket, or came to no request in time, by what came of them.", "result"),
@@ -88,7 +92,7 @@ func newMetrics(reg prometheus.Registerer, region string) *metrics {
 // begin makes the labels that there will be.
 func (m *metrics) begin() {
 	for _, r := range []door.Result{
-		door.Taken, resultRefused, door.Full, resultUnavailable, door.Busy, door.Failed, door.TimedOut, door.BadTLS, door.BadProxy,
+		door.Taken, resultRefused, door.Full, resultUnavailable, door.Busy, door.Refused, door.Shed, door.Failed, door.TimedOut, door.BadTLS, door.BadProxy,
 	} {
 		m.accepts.WithLabelValues(string(r))
 	}
@@ -201,12 +205,13 @@ func (m *metrics) sessionEvents() session.Events {
 
 // gauges registers what is read when it is asked for.
 func (n *edgeNode) gauges(reg prometheus.Registerer) {
-	reg.MustRegister(lags{n, n.up.End})
+	reg.MustRegister(lags{n, n.up.End}, node.GossipMetrics(n.gossip))
 	gauge := func(name, help string, value func() float64) {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}
 	gauge("selvedge_edge_sockets", "Open sockets.", func() float64 { return float64(n.sockets()) })
 	gauge("selvedge_edge_sockets_limit", "The most sockets.", func() float64 { return float64(n.limit) })
+	n.loadGauges(reg)
 	gauge("selvedge_edge_cache_bytes", "What the cache holds, of frames, documents and memberships.", func() float64 {
 		if w := n.world.Load(); w != nil {
 			return float64(w.cache.Bytes()) + float64(w.sessions.StateBytes())
@@ -222,6 +227,12 @@ func (n *edgeNode) gauges(reg prometheus.Registerer) {
 	})
 	gauge("selvedge_cert_expiry_timestamp_seconds", "When the node's certificate expires.", func() float64 {
 		return float64(n.cfg.Keys.Identity.Expiry().Unix())
+	})
+	gauge("selvedge_edge_accepts_waiting", "Clients that have asked for a socket and wait for their turn.", func() float64 {
+		if d := n.door.Load(); d != nil {
+			return float64(d.Waiting())
+		}
+		return 0
 	})
 	gauge("selvedge_edge_handshakes", "Connections that are no sockets yet.", func() float64 {
 		if d := n.door.Load(); d != nil {

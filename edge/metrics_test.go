@@ -66,7 +66,7 @@ func TestWhatIsReceivedCountsByScope(t *testing.T) {
 // A core that has stopped is no trouble, a link that failed is.
 func TestHowTheEndOfALinkIsTold(t *testing.T) {
 	for want, err := range map[string]error{
-		"level=INFO msg=\"upstream left\" node=core-1":      fmt.Errorf("so it is: %w", upstream.ErrLeft),
+		"level=INFO msg=\"upstream left\" from=core-1":      fmt.Errorf("so it is: %w", upstream.ErrLeft),
 		"level=WARN msg=\"link lost\" to=core-1 err=broken": errors.New("broken"),
 	} {
 		f := newFollower(t)

@@ -25,6 +25,7 @@ func (n *edgeNode) serve(ctx context.Context, ln net.Listener) error {
 			ErrorLog: telemetry.ServerLog(n.cfg.Logger),
 		},
 		Limit: n.limit, Sockets: n.sockets, MaxHandshakes: n.cfg.MaxHandshakes, Timeout: n.cfg.HandshakeTimeout,
+		Rate: n.cfg.AcceptRate, Burst: n.cfg.AcceptBurst,
 		Proxy: n.cfg.ProxyProtocol, ProxyFrom: n.cfg.ProxyFrom,
 		Result: func(r door.Result) { n.metrics.accepts.WithLabelValues(string(r)).Inc() }, Logger: n.cfg.Logger,
 	}

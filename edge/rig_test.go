@@ -60,7 +60,7 @@ func newNode(t *testing.T) *edgeNode {
 			ID: "edge-1", Role: topology.RoleEdge, Region: "eu-west", Lat: place.Lat, Lon: place.Lon,
 			State: topology.StateReady, Public: "http://edge-1.test", Link: "127.0.0.1:1",
 		},
-		Bind: "127.0.0.1:0", Key: identity.DevGossipKey(), Logger: n.cfg.Logger,
+		Bind: "127.0.0.1:0", Keys: identity.DevGossipKey(), Logger: n.cfg.Logger,
 	})
 	if err != nil {
 		t.Fatal(err)

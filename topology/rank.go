@@ -5,8 +5,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // RankOptions say for whom edges are ranked. The zero value ranks by load alone.
@@ -18,7 +16,8 @@ type RankOptions struct {
 	// that region's nodes. A region without nodes says nothing.
 	Region string
 	// Team sends everyone of a team to the same edge of the nearest region, while
-	// that edge isn't loaded far above its region's mean. Empty: no affinity.
+	// that edge isn't loaded far above its region's mean; see band. Empty: no
+	// affinity.
 	Team string
 	// Spread breaks ties between edges of equal cost: the same value, the same
 	// order. Zero breaks them by ID, which sends everyone to the same one.
@@ -41,15 +40,6 @@ type RankedEdge struct {
 // 40 ms more: enough to go to the next region of a continent, too little to
 // cross an ocean.
 const fullLoadKm = 4000
-
-// teamSlack is how far above its region's mean load an edge still gets its
-// teams' clients: the factor 1+ε of Mirrokni, Thorup and Zadimoghaddam,
-// "Consistent Hashing with Bounded Loads" (2016), with ε = 1/4.
-const teamSlack = 1.25
-
-// teamFloor is the load below which an edge always gets its teams' clients: in
-// an idle region the mean says nothing.
-const teamFloor = 0.1
 
 // RankEdges returns the edges that a client should try, best first: the ready
 // ones that have a URL, by
@@ -157,32 +147,4 @@ func meanLoad[T any](of []T, load func(T) float64) float64 {
 		sum += load(v)
 	}
 	return sum / float64(len(of))
-}
-
-// preferTeam reorders the entries of the best entry's region, in the places that
-// they take: the team's edges by rendezvous, those over the bound after the rest.
-func preferTeam(all []candidate, team string) {
-	var places []int
-	var own []candidate
-	for i, c := range all {
-		// A balanced URL can't be aimed at one edge.
-		if c.Region == all[0].Region && !c.regional && c.Load < 1 {
-			places = append(places, i)
-			own = append(own, c)
-		}
-	}
-	if len(own) == 0 {
-		return
-	}
-	bound := max(teamFloor, teamSlack*meanLoad(own, func(c candidate) float64 { return c.Load }))
-	key := xxhash.Sum64String("team:" + team)
-	slices.SortFunc(own, func(a, b candidate) int {
-		return cmp.Or(
-			compareBool(a.Load > bound, b.Load > bound),
-			cmp.Compare(weight(key, b.ID), weight(key, a.ID)),
-			cmp.Compare(a.ID, b.ID))
-	})
-	for i, place := range places {
-		all[place] = own[i]
-	}
 }

@@ -44,9 +44,3 @@ func (c *Client) History(ctx context.Context, ch wire.Channel, span Span) (page 
 	err = c.do(ctx, call{method: http.MethodGet, path: path, query: q, harmless: true}, &page)
 	return page, err
 }
-
-// Cluster is the cluster as the core knows it, as the core says it.
-func (c *Client) Cluster(ctx context.Context) (cluster wire.Data, err error) {
-	err = c.do(ctx, call{method: http.MethodGet, path: "/v1/cluster", harmless: true}, &cluster)
-	return cluster, err
-}

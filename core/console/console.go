@@ -23,8 +23,11 @@ type Config struct {
 	Links func() []link.PeerInfo
 	// Published is how many frames the logs have taken, ever.
 	Published func() uint64
-	Epoch     func() string
-	Logs      int
+	// Sent is how many bytes the links have carried, ever: to nodes of the core's
+	// region, and across oceans.
+	Sent  func() (region, ocean uint64)
+	Epoch func() string
+	Logs  int
 }
 
 // Console serves the page and its state. It is safe for concurrent use.
@@ -58,6 +61,13 @@ func New(cfg Config) *Console {
 // ServeHTTP implements http.Handler.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.mux.ServeHTTP(w, r) }
 
+// Rates are per second, zero before Run has looked twice.
+func (c *Console) Rates() Rates {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rates.Rates
+}
+
 // Run looks at the counters until ctx ends.
 func (c *Console) Run(ctx context.Context) error {
 	t := time.NewTicker(every)
@@ -67,9 +77,10 @@ func (c *Console) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case now := <-t.C:
-			links := c.cfg.Links()
+			links, t := c.cfg.Links(), totals{published: c.cfg.Published()}
+			t.region, t.ocean = c.cfg.Sent()
 			c.mu.Lock()
-			c.rates.take(now, c.cfg.Published(), links)
+			c.rates.take(now, t, links)
 			c.mu.Unlock()
 		}
 	}

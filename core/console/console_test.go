@@ -41,6 +41,7 @@ func cluster() console.Config {
 			}}
 		},
 		Published: func() uint64 { return 0 },
+		Sent:      func() (uint64, uint64) { return 0, 0 },
 		Epoch:     func() string { return "e1" },
 		Logs:      16,
 	}
@@ -174,6 +175,14 @@ func TestRunMovesTheRates(t *testing.T) {
 		cfg := cluster()
 		began := time.Now()
 		cfg.Published = func() uint64 { return 50 * uint64(time.Since(began).Seconds()) }
+		cfg.Sent = func() (uint64, uint64) {
+			s := uint64(time.Since(began).Seconds())
+			return 300 * s, 7000 * s
+		}
+		cfg.Links = func() []link.PeerInfo {
+			up := time.Since(began)
+			return []link.PeerInfo{{Node: "edge-eu", Status: link.Status{UptimeMillis: up.Milliseconds(), Delivered: 20 * uint64(up.Seconds())}}}
+		}
 		c := console.New(cfg)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -181,6 +190,9 @@ func TestRunMovesTheRates(t *testing.T) {
 		time.Sleep(5500 * time.Millisecond)
 		if got := state(t, c)["publishes_per_s"]; got != 50. {
 			t.Errorf("%v published/s, want 50", got)
+		}
+		if r := c.Rates(); r.Published != 50 || r.RegionBytes != 300 || r.OceanBytes != 7000 || r.Node("edge-eu").Delivered != 20 || r.Node("none").Delivered != 0 {
+			t.Errorf("the rates are %+v", r)
 		}
 		cancel()
 		if err := <-done; err != nil {

@@ -35,10 +35,13 @@ func TestRates(t *testing.T) {
 		before := r
 		was := len(before.nodes)
 		began = began.Add(step.after)
-		r.take(began, step.published, step.links)
-		n := r.nodes["e"]
-		if r.publishes != step.publishes || n.frames != step.frames || n.delivered != step.delivered || n.bytes != step.bytes {
-			t.Errorf("%s: %v published, %v frames, %v delivered, %v bytes", step.what, r.publishes, n.frames, n.delivered, n.bytes)
+		r.take(began, totals{published: step.published, region: 2 * step.published, ocean: 3 * step.published}, step.links)
+		n := r.Node("e")
+		if r.Published != step.publishes || n.Frames != step.frames || n.Delivered != step.delivered || n.Bytes != step.bytes {
+			t.Errorf("%s: %v published, %v frames, %v delivered, %v bytes", step.what, r.Published, n.Frames, n.Delivered, n.Bytes)
+		}
+		if r.RegionBytes != 2*step.publishes || r.OceanBytes != 3*step.publishes {
+			t.Errorf("%s: %v and %v bytes sent", step.what, r.RegionBytes, r.OceanBytes)
 		}
 		if len(before.nodes) != was {
 			t.Errorf("%s: an earlier copy has changed", step.what)

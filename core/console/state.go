@@ -61,11 +61,9 @@ type Link struct {
 // State is the present state.
 func (c *Console) State() any {
 	snap, links := c.cfg.Nodes(), c.cfg.Links()
-	c.mu.Lock()
-	rates := c.rates // its map is never changed, only replaced
-	c.mu.Unlock()
+	rates := c.Rates()
 	s := State{
-		Now: time.Now().UnixMilli(), Cluster: Cluster{Epoch: c.cfg.Epoch(), Logs: c.cfg.Logs}, Publishes: rates.publishes,
+		Now: time.Now().UnixMilli(), Cluster: Cluster{Epoch: c.cfg.Epoch(), Logs: c.cfg.Logs}, Publishes: rates.Published,
 		Nodes: []Node{}, Links: []Link{},
 	}
 	self, _ := snap.Node(c.cfg.Self)
@@ -76,19 +74,19 @@ func (c *Console) State() any {
 		if l.Region == self.Region {
 			scope = "region"
 		}
-		r := rates.nodes[l.Node]
+		r := rates.Node(l.Node)
 		s.Links = append(s.Links, Link{
 			From: string(c.cfg.Self), To: l.Node, Scope: scope, RTTMillis: rtt(l), Logs: frameLogs(l),
-			Frames: r.frames, Bytes: r.bytes, Up: true,
+			Frames: r.Frames, Bytes: r.Bytes, Up: true,
 		})
 	}
 	for _, n := range snap.Nodes() {
-		s.Nodes = append(s.Nodes, node(n, byNode[string(n.ID)], rates.nodes[string(n.ID)]))
+		s.Nodes = append(s.Nodes, node(n, byNode[string(n.ID)], rates.Node(string(n.ID))))
 	}
 	return s
 }
 
-func node(n topology.Node, l link.PeerInfo, r nodeRate) Node {
+func node(n topology.Node, l link.PeerInfo, r NodeRates) Node {
 	title := n.Region
 	if place, ok := region.Lookup(n.Region); ok {
 		title = place.Title
@@ -97,7 +95,7 @@ func node(n topology.Node, l link.PeerInfo, r nodeRate) Node {
 		ID: string(n.ID), Role: string(n.Role), Region: n.Region, Title: title, Lat: n.Lat, Lon: n.Lon,
 		State: string(n.State), URL: n.Public, Load: n.Load, Version: n.Version,
 		Sockets: l.Status.Sockets, SocketsLimit: l.Status.SocketsLimit, LagMillis: l.Status.DelayMillis,
-		Frames: r.frames, Delivered: r.delivered, RelayLogs: frameLogs(l), RTTMillis: rtt(l),
+		Frames: r.Frames, Delivered: r.Delivered, RelayLogs: frameLogs(l), RTTMillis: rtt(l),
 		Uptime: float64(l.Status.UptimeMillis) / 1000,
 	}
 }

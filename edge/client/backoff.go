@@ -12,6 +12,9 @@ const (
 	// goodSession is how long a session must live for its end to start the
 	// backoff anew: an edge that accepts and drops at once is no edge.
 	goodSession = 5 * time.Second
+	// sameEdge is how many failures in a row an edge that welcomes may be the cause of:
+	// after one more the next edge is tried.
+	sameEdge = 2
 	// penalty is the backoff's step after a close that more haste would repeat.
 	penalty = 4
 )

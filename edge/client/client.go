@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ type Client struct {
 	codec    wire.Codec
 	log      *slog.Logger
 	edges    *directory
+	network  chan struct{} // it changed; never closed
 	requests *requests
 	objects  *store
 	stats    counters
@@ -66,7 +68,8 @@ func New(cfg Config) (*Client, error) {
 		cfg:      cfg,
 		codec:    wire.Msgpack,
 		log:      cfg.Log,
-		edges:    newDirectory(cfg.Edges, &http.Client{Transport: transport}),
+		edges:    newDirectory(cfg.Edges, transport),
+		network:  make(chan struct{}, 1),
 		requests: newRequests(),
 		objects:  newStore(cfg.Objects),
 		topics:   make(map[wire.Channel]bool),
@@ -108,6 +111,12 @@ func (c *Client) Run(ctx context.Context) error {
 	defer c.requests.close()
 	if c.cfg.Nearest {
 		c.findNearest(ctx)
+		if wait := c.edges.choose(); wait > 0 {
+			c.tell(State{Kind: Waiting, URL: c.edges.current().URL, RetryIn: wait, Err: errPaced})
+			if err := pass(ctx, wait); err != nil {
+				return err
+			}
+		}
 	}
 	for {
 		edge := c.edges.current()
@@ -122,13 +131,21 @@ func (c *Client) Run(ctx context.Context) error {
 			return err
 		}
 		c.tell(State{Kind: Waiting, URL: edge.URL, Attempt: c.failures, RetryIn: wait, Err: end.err})
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		if err := c.wait(ctx, wait); err != nil {
+			return err
 		}
+	}
+}
+
+// pass lets time pass, unless ctx ends.
+func pass(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -142,36 +159,46 @@ type end struct {
 
 // connect is one connection, from the token to the end.
 func (c *Client) connect(ctx context.Context, edge Edge) end {
-	if c.token == "" {
-		token, err := c.cfg.Token(ctx)
-		switch {
-		case err != nil:
-			return end{err: fmt.Errorf("no token: %w", err)}
-		case token == c.expired && token != "":
-			return end{err: &RefusedError{Code: wire.CloseExpired}}
-		}
-		c.token = token
+	if err := c.needToken(ctx); err != nil {
+		return end{err: err}
 	}
-	hello, err := c.hello()
+	hello, resumes, err := c.hello()
 	if err != nil {
 		return end{err: err}
 	}
-	sock, retryAfter, err := dial(ctx, &c.cfg, edge.URL)
+	sock, retryAfter, err := dial(ctx, &c.cfg, edge.URL, resumes)
 	if err != nil {
 		return end{err: err, retryAfter: retryAfter}
 	}
 	return (&session{Client: c, sock: sock, edge: edge}).run(ctx, hello)
 }
 
-// hello says who we are, and how far we got.
-func (c *Client) hello() ([]byte, error) {
+// needToken fetches a token if there is none.
+func (c *Client) needToken(ctx context.Context) error {
+	if c.token != "" {
+		return nil
+	}
+	token, err := c.cfg.Token(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("no token: %w", err)
+	case token == c.expired && token != "":
+		return &RefusedError{Code: wire.CloseExpired}
+	}
+	c.token = token
+	c.edges.setTeam(cmp.Or(c.cfg.Team, teamOf(token)))
+	return nil
+}
+
+// hello says who we are, and how far we got, if it resumes.
+func (c *Client) hello() (_ []byte, resumes bool, _ error) {
 	m := wire.ClientMessage{T: wire.THello, Token: c.token, Client: c.cfg.Name}
 	for ch := range c.topics {
 		m.Topics = append(m.Topics, ch)
 	}
 	var err error
 	if m.Focus, err = roomList(c.cursor.Focused()); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if c.cursor.Started() {
 		resume := c.cursor.Snapshot()
@@ -179,13 +206,14 @@ func (c *Client) hello() ([]byte, error) {
 	}
 	payload, err := c.codec.Append(nil, &m)
 	if err != nil || len(payload) <= wire.MaxClientMessage || m.Resume == nil {
-		return payload, err
+		return payload, m.Resume != nil, err
 	}
 	// So many channels are late that the cursor fits no message. What an edge
 	// would refuse must not keep the client away for ever: it starts afresh.
 	c.log.Error("client: the cursor is too large to resume from", "bytes", len(payload), "behind", len(m.Resume.Behind))
 	m.Resume = nil
-	return c.codec.Append(nil, &m)
+	payload, err = c.codec.Append(nil, &m)
+	return payload, false, err
 }
 
 // plan decides what follows an end: how long to wait, and where to go then. An
@@ -215,21 +243,28 @@ func (c *Client) plan(edge Edge, e *end) (time.Duration, error) {
 		return 0, nil // the moment was chosen at random already
 	}
 	// A cut may be a blip: the same edge has in its cache what we need. One that
-	// did not welcome us, is going away or fell silent is left for the next.
-	if !e.welcomed || closed.code == wire.CloseGoingAway || errors.Is(e.err, errSilent) {
+	// did not welcome us, is going away, fell silent or cut us thrice at once is left
+	// for the next.
+	if !e.welcomed || c.failures >= sameEdge || closed.code == wire.CloseGoingAway || errors.Is(e.err, errSilent) {
 		c.edges.next(edge)
 	}
-	wait := backoff(c.failures)
-	if c.edges.current().same(edge) { // another one did not ask to be left alone
-		wait = max(wait, e.retryAfter)
+	c.edges.rest(edge, e.retryAfter)
+	if wait := c.edges.choose(); wait > 0 {
+		return wait, nil // the edge knows better how long it takes
 	}
-	c.failures++
+	wait := backoff(c.failures)
+	if !c.edges.resting() { // else there is one to go to before long
+		c.failures++
+	}
 	return wait, nil
 }
 
-// findNearest asks any edge that answers for the others, and starts at the one
-// that answers first.
+// findNearest asks any edge that answers for the others, and starts at the nearest
+// of the first ones that it names. A token that can't be had is no matter yet.
 func (c *Client) findNearest(ctx context.Context) {
+	if err := c.needToken(ctx); err != nil {
+		c.log.Debug("client: looking for edges without a team", "error", err)
+	}
 	for range c.cfg.Edges {
 		if c.cfg.Static || c.discover(ctx) {
 			break

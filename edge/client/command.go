@@ -26,7 +26,7 @@ type ListenCommand struct {
 	Dev      bool          `help:"Mint the token with the secret of --dev nodes."`
 	Token    string        `help:"Client token; see 'selvedge token'." placeholder:"JWT"`
 	Edge     []string      `help:"Base URL of an edge, best first. Repeatable. Others are learned from it." default:"http://127.0.0.1:7410" placeholder:"URL" sep:"none"`
-	Nearest  bool          `help:"Start at the quickest of the first three edges."`
+	Nearest  bool          `help:"Start at the nearest of the first three edges that are named, and look again at times."`
 	Codec    string        `help:"What to speak." enum:"msgpack,json" default:"msgpack"`
 	All      bool          `help:"Print all messages, not just frames: welcome, joined, left, live, gap, cursor, object, activity, and so on."`
 	Focus    []string      `help:"Room whose frames come; of the user's other rooms it is told (with --all) that there are some. Repeatable. None = all rooms." placeholder:"ROOM" sep:"none"`

@@ -21,9 +21,14 @@ type Config struct {
 	// Static keeps to Edges. Otherwise edges are asked which others there are
 	// (GET /v1/edges), so that these are known when one dies.
 	Static bool
-	// Nearest races the first three edges before the first connection, and
-	// starts at the quickest. Needs more than one edge to matter.
+	// Nearest measures the round trip to the first three edges before the first
+	// connection, and starts at the best. It looks again when the network changes
+	// (Client.NetworkChanged), and, some times, after a reconnect: a client that left
+	// its edge for another is back in a while. Needs more than one edge to matter.
 	Nearest bool
+	// Team is whose edge is wanted: edges name the one first where a team's clients
+	// meet. Empty: the token's claim "team".
+	Team string
 	// Token is a client token, or fetches one: it is asked before the first
 	// connection, and again when the edge says that the token expired. An error
 	// is tried again with backoff. Called by Run's goroutine.

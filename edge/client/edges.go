@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -14,8 +15,6 @@ import (
 
 const (
 	discoverTimeout  = 5 * time.Second
-	raceTimeout      = 3 * time.Second
-	racers           = 3
 	maxEdgesBody     = 1 << 20
 	refreshEvery     = time.Minute
 	maxKnown         = 64 // edges remembered; an edge names the best first
@@ -37,15 +36,19 @@ func (e Edge) same(o Edge) bool {
 
 // directory knows the edges, the one to use first. Safe for concurrent use.
 type directory struct {
-	http *http.Client
+	transport *http.Transport // fixed
+	http      *http.Client    // fixed; on transport
 
 	mu    sync.Mutex
 	known []Edge // never empty
 	seeds []Edge // never forgotten
+	named []Edge // as the last one asked ranks them
+	team  string // whose edge is wanted; "" = nobody's
+	rests rests
 }
 
-func newDirectory(urls []string, client *http.Client) *directory {
-	d := &directory{http: client}
+func newDirectory(urls []string, transport *http.Transport) *directory {
+	d := &directory{transport: transport, http: &http.Client{Transport: transport}}
 	for _, u := range urls {
 		d.seeds = append(d.seeds, Edge{URL: u})
 	}
@@ -57,6 +60,13 @@ func (d *directory) current() Edge {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.known[0]
+}
+
+// setTeam says whose edge is wanted.
+func (d *directory) setTeam(team string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.team = team
 }
 
 // identify notes what the current edge calls itself.
@@ -85,6 +95,7 @@ func (d *directory) learn(asked Edge, named []Edge) {
 	if !d.known[0].same(asked) {
 		return
 	}
+	d.named = named
 	d.known = merge(d.known[:1:1], named, d.seeds)
 }
 
@@ -120,54 +131,37 @@ func (d *directory) discover(ctx context.Context) error {
 	defer cancel()
 	asked := d.current()
 	var answer struct {
-		Edges []Edge `json:"edges"`
+		Edges      []Edge `json:"edges"`
+		RetryAfter int64  `json:"retry_after_ms"`
 	}
-	if err := d.get(ctx, asked.URL, "/v1/edges", &answer); err != nil {
+	d.mu.Lock()
+	query := url.Values{}
+	if d.team != "" {
+		query.Set("team", d.team)
+	}
+	d.mu.Unlock()
+	if err := get(ctx, d.http, asked.URL, "/v1/edges", query, &answer); err != nil {
 		return err
 	}
+	d.rest(asked, time.Duration(min(answer.RetryAfter, mostRest.Milliseconds()))*time.Millisecond)
 	d.learn(asked, answer.Edges)
 	return nil
 }
 
-// race asks up to three edges for a sign of life at once, and puts the first to
-// answer in front. Where none answers, all stays as it is.
-func (d *directory) race(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, raceTimeout)
-	defer cancel()
-	d.mu.Lock()
-	runners := slices.Clone(d.known[:min(racers, len(d.known))])
-	d.mu.Unlock()
-	first := make(chan Edge, len(runners))
-	var running sync.WaitGroup
-	for _, e := range runners {
-		running.Go(func() {
-			if d.get(ctx, e.URL, "/v1/ping", nil) == nil {
-				first <- e
-				cancel()
-			}
-		})
-	}
-	running.Wait()
-	select {
-	case winner := <-first:
-		d.mu.Lock()
-		d.known = merge([]Edge{winner}, d.known)
-		d.mu.Unlock()
-	default:
-	}
-}
-
 // get reads a small JSON answer into v; nil = the status is all that matters.
-func (d *directory) get(ctx context.Context, base, path string, v any) error {
+func get(ctx context.Context, client *http.Client, base, path string, query url.Values, v any) error {
 	u, err := endpoint(base, path, "http")
 	if err != nil {
 		return err
+	}
+	if len(query) > 0 && !strings.Contains(u, "?") {
+		u += "?" + query.Encode()
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, http.NoBody)
 	if err != nil {
 		return err
 	}
-	resp, err := d.http.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ var (
 	errSilent  = errors.New("the edge does not answer")
 	errLeaving = errors.New("the edge asked to move")
 	errHole    = errors.New("a frame is missing")
+	errPaced   = errors.New("all edges that are known ask to be left alone for now") // nothing was begun
 )
 
 // RefusedError ends Run: to try again would change nothing.

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,20 +24,24 @@ import (
 
 // network is a world of edges in memory: addresses are names.
 type network struct {
-	mu    sync.Mutex
-	hosts map[string]*fakeEdge
-	dials []string // of WebSockets, in order
+	mu        sync.Mutex
+	hosts     map[string]*fakeEdge
+	dials     []string // of WebSockets, in order
+	questions []string // for other edges: who was asked, and the query
+	asked     []string // with them
 }
 
 func (n *network) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	n.mu.Lock()
 	e := n.hosts[strings.TrimSuffix(addr, ":80")]
-	n.mu.Unlock()
 	if e == nil {
+		n.mu.Unlock()
 		return nil, fmt.Errorf("dial %s: connection refused", addr)
 	}
+	rtt := e.rtt
+	n.mu.Unlock()
 	select {
-	case <-time.After(e.rtt):
+	case <-time.After(rtt):
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -52,9 +57,12 @@ func (n *network) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 // fakeEdge serves what a test tells it to.
 type fakeEdge struct {
 	id       string
-	rtt      time.Duration // of a dial
+	rtt      time.Duration // of a dial, and of a ping
+	slower   time.Duration // than its dial a ping is
 	named    []Edge        // answers /v1/edges
 	status   int           // refuses WebSockets, if not 0
+	after    string        // the refusal's Retry-After
+	rest     time.Duration // retry_after_ms of /v1/edges, if not 0
 	deflate  bool          // takes an offer to compress
 	network  *network
 	incoming chan net.Conn
@@ -71,9 +79,21 @@ func (n *network) edge(t *testing.T, id string) *fakeEdge {
 		incoming: make(chan net.Conn), closed: make(chan struct{}), conns: make(chan *fakeConn, 8),
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/ping", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("GET /v1/edges", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(map[string]any{"edges": e.named})
+	mux.HandleFunc("GET /v1/ping", func(http.ResponseWriter, *http.Request) {
+		e.network.mu.Lock()
+		took := e.rtt + e.slower
+		e.network.mu.Unlock()
+		<-time.After(took)
+	})
+	mux.HandleFunc("GET /v1/edges", func(w http.ResponseWriter, r *http.Request) {
+		e.network.mu.Lock()
+		e.network.questions = append(e.network.questions, e.id+" "+r.URL.RawQuery)
+		e.network.mu.Unlock()
+		body := map[string]any{"edges": e.named}
+		if e.rest > 0 {
+			body["retry_after_ms"] = e.rest.Milliseconds()
+		}
+		_ = json.NewEncoder(w).Encode(body)
 	})
 	mux.HandleFunc("GET /v1/socket", e.socket)
 	e.server = &http.Server{Handler: mux}
@@ -86,6 +106,13 @@ func (n *network) edge(t *testing.T, id string) *fakeEdge {
 	e.served.Go(func() { _ = e.server.Serve(e) })
 	t.Cleanup(e.stop)
 	return e
+}
+
+// move changes how far away it is.
+func (e *fakeEdge) move(rtt, slower time.Duration) {
+	e.network.mu.Lock()
+	defer e.network.mu.Unlock()
+	e.rtt, e.slower = rtt, slower
 }
 
 func (e *fakeEdge) url() string { return "http://" + e.id }
@@ -123,9 +150,10 @@ func (e *fakeEdge) stop() {
 func (e *fakeEdge) socket(w http.ResponseWriter, r *http.Request) {
 	e.network.mu.Lock()
 	e.network.dials = append(e.network.dials, e.id)
+	e.network.asked = append(e.network.asked, r.URL.String())
 	e.network.mu.Unlock()
 	if e.status != 0 {
-		w.Header().Set("Retry-After", "7")
+		w.Header().Set("Retry-After", cmp.Or(e.after, "7"))
 		w.WriteHeader(e.status)
 		return
 	}

@@ -29,11 +29,13 @@ type session struct {
 	welcomed time.Time // zero = not yet
 
 	asking atomic.Bool // the edge is being asked for the others
+	racing atomic.Bool // edges are being measured
 
 	// from Run's goroutine to the writer; never closed
 	silence chan time.Duration // how long the edge may be silent, once
 	leave   chan time.Duration // when to leave; the last one counts
 	again   chan struct{}      // what is watched is to be asked for once more
+	better  chan struct{}      // closed by recheck: another edge is nearer, and first in line
 }
 
 // run talks to the edge until one of them ends it.
@@ -41,6 +43,7 @@ func (s *session) run(ctx context.Context, hello []byte) end {
 	s.silence = make(chan time.Duration, 1)
 	s.leave = make(chan time.Duration, 1)
 	s.again = make(chan struct{}, 1)
+	s.better = make(chan struct{})
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	// Whoever ends it, the other has a moment to read what the edge has to say,
@@ -94,7 +97,8 @@ func (s *session) write(ctx context.Context, hello []byte, running *sync.WaitGro
 	defer w.timer.Stop()
 	refresh := time.NewTicker(refreshEvery)
 	defer refresh.Stop()
-	var leaving, watching <-chan time.Time
+	var leaving, watching, looking <-chan time.Time
+	looked := 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -106,11 +110,26 @@ func (s *session) write(ctx context.Context, hello []byte, running *sync.WaitGro
 		case w.silence = <-s.silence:
 			w.timer.Reset(w.silence)
 			s.refresh(ctx, running)
+			if s.cfg.Nearest && s.stats.connections.Load() > 1 {
+				looking = time.After(recheckIn(looked))
+			}
 		case <-refresh.C:
 			s.refresh(ctx, running)
 		case after := <-s.leave:
 			leaving = time.After(after)
 		case <-leaving:
+			return errLeaving
+		case <-looking:
+			s.recheck(ctx, running)
+			if looked++; looked < recheckTimes {
+				looking = time.After(recheckIn(looked))
+			}
+		case <-s.network:
+			s.recheck(ctx, running)
+			if err := w.probe(ctx); err != nil {
+				return err
+			}
+		case <-s.better:
 			return errLeaving
 		case <-s.again:
 			watching = time.After(watchAgain)
@@ -191,11 +210,24 @@ func (w *watch) look(ctx context.Context) error {
 	switch {
 	case w.silence == 0:
 		return fmt.Errorf("%w: no welcome within %s", errSilent, welcomeTimeout)
-	case w.pinged != 0 && time.Duration(w.sock.heard.Load()) < w.pinged:
+	case w.unanswered():
 		return fmt.Errorf("%w: nothing was heard for %s, not even after a ping", errSilent, quiet.Round(time.Second))
 	case quiet < w.silence:
 		w.pinged = 0
 		w.timer.Reset(w.silence - quiet)
+		return nil
+	}
+	return w.probe(ctx)
+}
+
+// unanswered reports whether nothing was heard since the last ping.
+func (w *watch) unanswered() bool {
+	return w.pinged != 0 && time.Duration(w.sock.heard.Load()) < w.pinged
+}
+
+// probe asks for a sign of life, unless one is awaited, or there is no session yet.
+func (w *watch) probe(ctx context.Context) error {
+	if w.silence == 0 || w.unanswered() {
 		return nil
 	}
 	w.pinged = time.Since(w.sock.start)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
@@ -53,12 +54,16 @@ type socket struct {
 	out []byte
 }
 
-// dial opens a WebSocket to the edge with base URL base. retryAfter is how long
-// a refusing edge asks to be left alone.
-func dial(ctx context.Context, cfg *Config, base string) (_ *socket, retryAfter time.Duration, err error) {
+// dial opens a WebSocket to the edge with base URL base; resumes says that a hello
+// with a cursor will follow, which an edge in a storm takes first. retryAfter is
+// how long a refusing edge asks to be left alone.
+func dial(ctx context.Context, cfg *Config, base string, resumes bool) (_ *socket, retryAfter time.Duration, err error) {
 	target, err := endpoint(base, "/v1/socket", "ws")
 	if err != nil {
 		return nil, 0, err
+	}
+	if resumes && !strings.Contains(target, "?") {
+		target += "?resume=1"
 	}
 	s := &socket{start: time.Now(), codec: wire.Msgpack}
 	if cfg.JSON {
@@ -81,7 +86,7 @@ func dial(ctx context.Context, cfg *Config, base string) (_ *socket, retryAfter 
 			}
 			_ = resp.Body.Close()
 			if d, err := time.ParseDuration(resp.Header.Get("Retry-After") + "s"); err == nil {
-				retryAfter = min(max(d, 0), time.Minute)
+				retryAfter = min(max(d, 0), mostRest)
 			}
 		},
 	}

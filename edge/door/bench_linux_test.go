@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
+	"golang.org/x/time/rate"
 
 	"selvedge/edge/transport"
 	"selvedge/edge/websocket"
@@ -29,10 +30,11 @@ import (
 const callersEnv = "DOOR_BENCH_CALLERS"
 
 // callers shakes hands at addr, count times, 64 at a time, and hangs up; by TLS,
-// and with a ticket from the last time, if mode says so.
+// and with a ticket from the last time, if mode says so; or whatever the answer is,
+// if mode says that they are refused.
 func callers(addr, count, mode string) error {
 	var secure *tls.Config
-	if mode != "" {
+	if mode == "full" || mode == "resumed" {
 		secure = &tls.Config{InsecureSkipVerify: true, ServerName: "edge"}
 	}
 	n, err := strconv.Atoi(count)
@@ -58,12 +60,13 @@ func callers(addr, count, mode string) error {
 				if secure != nil {
 					nc = tls.Client(bare, secure)
 				}
-				if _, err := nc.Write(ask); err != nil {
+				_, err = nc.Write(ask)
+				in.Reset(nc)
+				if err != nil && mode != "refused" {
 					return err
 				}
-				in.Reset(nc)
 				res, err := http.ReadResponse(in, nil)
-				if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
+				if mode != "refused" && (err != nil || res.StatusCode != http.StatusSwitchingProtocols) {
 					return fmt.Errorf("%v, %w", res, err)
 				}
 				// Without TIME_WAIT: the ports are needed again.
@@ -106,6 +109,8 @@ func (h counting) Closed(*transport.Conn, error) { h.s.gone.Add(1) }
 // BenchmarkDoor is a handshake, from accept until the socket has been handed to
 // a shard and closed there: the CPU of the whole process, with the kernel's part.
 func BenchmarkDoor(b *testing.B) {
+	// With rates like these nobody but the first is taken.
+	const shedding, refusing = 0.001, 0.002
 	loops := func(b *testing.B, n int) Config {
 		var cfg Config
 		for range n {
@@ -120,11 +125,27 @@ func BenchmarkDoor(b *testing.B) {
 				cfg.Path, cfg.Check = "/v1/socket", websocket.Upgrader{}.Check
 				cfg.Take = func(a *Arrival) error { return a.Enter(s, "session") }
 				cfg.HTTP = &http.Server{}
+				cfg.Result = func(r Result) {
+					if r == Refused || r == Shed {
+						s.gone.Add(1)
+					}
+				}
 				ln := listenShared(b, addr)
 				addr = ln.Addr().String()
-				g.Go(func() error { return New(cfg).Run(ctx, ln) })
+				d := New(cfg)
+				if cfg.Rate == refusing { // but for that, most would be shed
+					d.gate.accepts.SetLimit(rate.Inf)
+				}
+				g.Go(func() error { return d.Run(ctx, ln) })
 			}
 			return addr
+		}
+	}
+	limited := func(perSecond float64) func(b *testing.B) []Config {
+		return func(b *testing.B) []Config {
+			cfg := loops(b, 1)
+			cfg.Rate = perSecond
+			return []Config{cfg}
 		}
 	}
 	secure := func(*testing.B) []Config {
@@ -136,6 +157,9 @@ func BenchmarkDoor(b *testing.B) {
 		mode  string
 	}{
 		{"loop", doors(func(b *testing.B) []Config { return []Config{loops(b, 1)} }), ""},
+		{"loop, with a rate", doors(limited(1e6)), ""},
+		{"loop, refused", doors(limited(refusing)), "refused"},
+		{"loop, shed", doors(limited(shedding)), "refused"},
 		{"two loops, one listener", doors(func(b *testing.B) []Config { return []Config{loops(b, 2)} }), ""},
 		{"two loops, SO_REUSEPORT", doors(func(b *testing.B) []Config { return []Config{loops(b, 1), loops(b, 1)} }), ""},
 		{"goroutines", doors(func(*testing.B) []Config { return []Config{{}} }), ""},

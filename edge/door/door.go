@@ -40,6 +40,8 @@ const (
 	Taken    Result = "ok"
 	Full     Result = "full"    // no room for a connection: closed at accept
 	Busy     Result = "busy"    // too many handshakes at once: closed
+	Shed     Result = "shed"    // far more than Config.Rate come: closed at accept
+	Refused  Result = "rate"    // more than Config.Rate ask for a socket: 503
 	Failed   Result = "failed"  // went in the middle, or could not be handed on
 	TimedOut Result = "timeout" // closed: took longer than Config.Timeout
 	BadTLS   Result = "tls"     // the TLS handshake failed
@@ -72,6 +74,14 @@ type Config struct {
 	// MaxHandshakes bounds those that are pending; 0 = MaxHandshakes or
 	// MaxGoroutines.
 	MaxHandshakes int
+	// Rate is how many sockets are taken per second, and Burst how many at once
+	// after a while with fewer. For more than that there is a line, in which those
+	// who come back go first; who finds no place in it is answered 503 with
+	// Retry-After, and connections, of which four times as many are taken, with TLS
+	// twice, are closed at accept, before TLS. Rate 0 = any number. Burst 0 = Rate;
+	// a tenth of Rate is the least that makes sense.
+	Rate  float64
+	Burst int
 	// Timeout is what a handshake may take from accept to the end of the
 	// request's head, TLS included; 0 = Timeout.
 	Timeout time.Duration
@@ -106,6 +116,9 @@ func (cfg Config) withDefaults() Config {
 			cfg.MaxHandshakes = MaxHandshakes
 		}
 	}
+	if cfg.Burst <= 0 {
+		cfg.Burst = max(int(cfg.Rate), 1)
+	}
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = Timeout
 	}
@@ -123,18 +136,25 @@ type Door struct {
 	// Fixed.
 	cfg   Config
 	pages *pages
-	now   func() time.Time // the clock of deadlines on loops
+	now   func() time.Time // the clock of deadlines on loops, and of admission
 	most  int              // maxHeld
+	gate  *admission       // nil = no limit
+	lobby *lobby           // of goroutines; nil = no limit
 
 	pending atomic.Int64 // handshakes
 	parsers sync.Pool    // of *parser, for goroutines
 
-	proxyWarned, fullWarned, acceptWarned, takeWarned seldom
+	proxyWarned, fullWarned, rateWarned, acceptWarned, takeWarned seldom
 }
 
 // New is a Door.
 func New(cfg Config) *Door {
 	d := &Door{cfg: cfg.withDefaults(), pages: newPages(), now: time.Now, most: maxHeld}
+	share := acceptShare
+	if d.cfg.TLS != nil {
+		share = tlsAcceptShare
+	}
+	d.gate = newAdmission(d.cfg.Rate, d.cfg.Burst, share)
 	d.parsers.New = func() any { return newParser() }
 	return d
 }
@@ -172,8 +192,25 @@ func (d *Door) Run(ctx context.Context, ln net.Listener) error {
 // Handshakes is how many are pending. Safe for concurrent use.
 func (d *Door) Handshakes() int { return int(d.pending.Load()) }
 
-// admit says whether one more connection is taken. It asks for no lock: what
-// comes at the same moment on another loop may be one too many.
+// Waiting is how many clients wait for their socket. Safe for concurrent use.
+func (d *Door) Waiting() int {
+	if d.gate == nil {
+		return 0
+	}
+	return int(d.gate.waiting.Load())
+}
+
+// Admit says whether a socket may be taken that the HTTP server was asked for,
+// and counts it against Config.Rate. Safe for concurrent use.
+func (d *Door) Admit() bool { return d.gate.admit(d.now()) }
+
+// Again is when to come again if one is told now not to: a random time, so that
+// not all come together; 0 = nobody has been refused lately. Safe for concurrent
+// use.
+func (d *Door) Again() time.Duration { return d.gate.again(d.now()) }
+
+// admit says whether one more connection is taken. But for the bucket's, it asks
+// for no lock: what comes at the same moment on another loop may be one too many.
 func (d *Door) admit() bool {
 	held := int(d.pending.Load() + d.pages.held.Load())
 	switch {
@@ -187,11 +224,25 @@ func (d *Door) admit() bool {
 		if d.fullWarned.now() {
 			d.cfg.Logger.Warn("too many handshakes at once: connections are closed at accept", "limit", d.cfg.MaxHandshakes)
 		}
+	case !d.gate.accept(d.now()):
+		d.refused(Shed)
 	default:
 		return true
 	}
 	return false
 }
+
+// refused counts who is refused for the sake of Config.Rate.
+func (d *Door) refused(r Result) {
+	d.cfg.Result(r)
+	if d.rateWarned.now() {
+		d.cfg.Logger.Warn("more sockets are asked for than are taken per second: some are told to come again; that is not mentioned again for a minute",
+			"rate", d.cfg.Rate, "burst", d.cfg.Burst)
+	}
+}
+
+// newLine is one of so many lines.
+func (d *Door) newLine(lines int) *line { return newLine(d.gate, d.cfg.MaxHandshakes/2, lines) }
 
 // trusts says whether addr may send a PROXY header.
 func (d *Door) trusts(addr netip.Addr) bool {

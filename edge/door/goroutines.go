@@ -30,6 +30,10 @@ func (d *Door) runGoroutines(ctx context.Context, ln net.Listener) error {
 	defer context.AfterFunc(ctx, func() { _ = ln.Close() })()
 	var running sync.WaitGroup
 	defer running.Wait()
+	if l := d.newLine(1); l != nil {
+		d.lobby = newLobby(l, d.now)
+		running.Go(func() { d.lobby.run(ctx) })
+	}
 	pause := time.Duration(0)
 	for {
 		nc, err := ln.Accept()
@@ -115,10 +119,21 @@ func (d *Door) shakeHands(ctx context.Context, h *handshake, stop func() bool) (
 	p := d.parsers.Get().(*parser)
 	defer d.parsers.Put(p)
 	b, a, err := d.readHead(h, p)
-	if err != nil {
+	switch {
+	case errors.Is(err, errRefused):
+		d.refuse(h.nc)
+		return "", nil
+	case err != nil:
 		return Failed, err
 	}
 	if a != nil {
+		if d.lobby != nil && !d.lobby.enter(ctx, comesBack(a.Request)) {
+			if ctx.Err() != nil {
+				return Failed, errEnding
+			}
+			d.refuse(h.nc)
+			return "", nil
+		}
 		if _, err := h.nc.Write(a.agreed.AppendAnswer(nil)); err != nil {
 			return Failed, err
 		}
@@ -142,9 +157,16 @@ func (d *Door) shakeHands(ctx context.Context, h *handshake, stop func() bool) (
 	return "", nil
 }
 
+// refuse answers a client that it shall come again, and closes nc.
+func (d *Door) refuse(nc net.Conn) {
+	_, _ = nc.Write(appendRefusal(nil, d.gate.again(d.now())))
+	_ = nc.Close()
+	d.refused(Refused)
+}
+
 // readHead reads until it is clear what the client wants: an Arrival is a
-// socket's, nil the HTTP server's, which is to read b first. b is valid until
-// p is used again.
+// socket's, nil the HTTP server's, which is to read b first; errRefused = it is
+// to come again. b is valid until p is used again.
 func (d *Door) readHead(h *handshake, p *parser) (b []byte, a *Arrival, err error) {
 	b = p.space()
 	for searched := 0; ; {
@@ -163,6 +185,8 @@ func (d *Door) readHead(h *handshake, p *parser) (b []byte, a *Arrival, err erro
 					a.early = slices.Clone(b[end:])
 				}
 				return b, a, nil
+			case refuse:
+				return nil, nil, errRefused
 			case wait:
 				searched = len(b)
 			}

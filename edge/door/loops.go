@@ -22,6 +22,7 @@ var (
 	errTimeout = errors.New("the handshake took too long")
 	errBusy    = errors.New("too many bytes of unfinished handshakes")
 	errAnswer  = errors.New("there was no room for the answer")
+	errRefused = errors.New("too many sockets are asked for")
 )
 
 // runLoops starts the loops, all of which accept from ln.
@@ -39,7 +40,9 @@ func (d *Door) runLoops(ctx context.Context, g *errgroup.Group, ln net.Listener)
 		}
 	}
 	for _, l := range d.cfg.Loops {
-		g.Go(func() error { return l.Run(ctx, &greeter{d: d, parser: newParser()}) })
+		g.Go(func() error {
+			return l.Run(ctx, &greeter{d: d, parser: newParser(), line: d.newLine(len(d.cfg.Loops))})
+		})
 	}
 	return ln.Close() // the loops have it; Go's poller shall not wake up for it
 }
@@ -55,7 +58,8 @@ type greeter struct {
 	d      *Door
 	parser *parser
 	queue  queue
-	held   int // bytes in all visitors' held
+	line   *line // nil = no limit
+	held   int   // bytes in all visitors' held
 	answer []byte
 }
 
@@ -69,6 +73,9 @@ func (g *greeter) Data(c *transport.Conn, b []byte) error {
 		g.held += len(b)
 		v.held = append(v.held, b...)
 		b = v.held
+	}
+	if v.ticket != nil {
+		return g.hear(v, b)
 	}
 	if !v.greeted {
 		need, err := proxyNeed(b)
@@ -95,7 +102,12 @@ func (g *greeter) Data(c *transport.Conn, b []byte) error {
 	case page:
 		g.page(v, b)
 		return nil
+	case refuse:
+		return g.refuse(v)
 	default:
+		if !g.line.pass(g.d.now()) {
+			return g.wait(v, comesBack(r), b)
+		}
 		g.take(v, &Arrival{Request: r, agreed: agreed, early: b[end:], conn: c, client: v.client})
 		return nil
 	}
@@ -125,6 +137,57 @@ func (g *greeter) hold(v *visitor, b []byte) error {
 	return nil
 }
 
+// wait puts a client in the line that has sent b.
+func (g *greeter) wait(v *visitor, back bool, b []byte) error {
+	v.ticket = &ticket{back: back, visitor: v}
+	refused := g.line.join(g.d.now(), v.ticket)
+	if refused == v.ticket {
+		return g.refuse(v)
+	}
+	if refused != nil {
+		other := refused.visitor
+		c := other.conn
+		c.Close(g.refuse(other))
+	}
+	return g.hold(v, b)
+}
+
+// hear takes what a client sends while it waits: little, which is for the socket.
+func (g *greeter) hear(v *visitor, b []byte) error {
+	if len(b) > 2*maxHead {
+		return g.turnAway(v, Busy, errBusy)
+	}
+	return g.hold(v, b)
+}
+
+// call takes those who may come in, and refuses those who have waited too long.
+func (g *greeter) call() {
+	now := g.d.now()
+	for t := g.line.call(now); t != nil; t = g.line.call(now) {
+		v := t.visitor
+		v.ticket = nil
+		if verdict, r, agreed, end := g.d.study(g.parser, v.held, 0); verdict == socket {
+			g.take(v, &Arrival{Request: r, agreed: agreed, early: v.held[end:], conn: v.conn, client: v.client})
+		} else { // it was a socket's, and the edge is full by now
+			g.page(v, v.held)
+		}
+	}
+	for t := g.line.late(now); t != nil; t = g.line.late(now) {
+		c := t.visitor.conn
+		c.Close(g.refuse(t.visitor))
+	}
+}
+
+// refuse answers a client that it shall come again; the error closes the conn.
+// All that it sent was read, so that the answer arrives.
+func (g *greeter) refuse(v *visitor) error {
+	g.answer = appendRefusal(g.answer[:0], g.d.gate.again(g.d.now()))
+	_, _ = v.conn.Write([][]byte{g.answer})
+	g.end(v)
+	g.d.refused(Refused)
+	return errRefused
+}
+
 // drop forgets what v holds, whose bytes stay valid.
 func (g *greeter) drop(v *visitor) {
 	g.held -= len(v.held)
@@ -135,7 +198,10 @@ func (g *greeter) drop(v *visitor) {
 func (g *greeter) end(v *visitor) {
 	g.drop(v)
 	g.queue.remove(v)
-	v.conn, v.stage = nil, over
+	if v.ticket != nil {
+		g.line.leave(v.ticket)
+	}
+	v.conn, v.ticket, v.stage = nil, nil, over
 	g.d.pending.Add(-1)
 }
 
@@ -210,8 +276,9 @@ func (g *greeter) Closed(c *transport.Conn, err error) {
 // Woken is not used.
 func (*greeter) Woken() {}
 
-// Tick closes who takes too long.
+// Tick calls those who wait for their socket, and closes who takes too long.
 func (g *greeter) Tick(time.Time) {
+	g.call()
 	now := g.d.now()
 	for v := g.queue.late(now); v != nil; v = g.queue.late(now) {
 		c := v.conn

@@ -16,6 +16,7 @@ type visitor struct {
 	searched int            // bytes of held without the end of a head
 	greeted  bool           // the PROXY header is behind it, or none is wanted
 	client   netip.AddrPort // what the PROXY header says
+	ticket   *ticket        // its place in the line, while it waits there
 
 	prev, next *visitor // in the queue
 }

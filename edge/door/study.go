@@ -20,6 +20,7 @@ const (
 	wait   verdict = iota // for more
 	socket                // a socket, as agreed
 	page                  // the HTTP server's
+	refuse                // what would have been the HTTP server's to refuse, if there weren't so many
 )
 
 // headEnd is the index behind the blank line that ends a request's head, or -1.
@@ -82,7 +83,12 @@ func (d *Door) study(p *parser, b []byte, searched int) (v verdict, r *http.Requ
 	switch {
 	case end < 0 && len(b) <= maxHead:
 		return wait, nil, a, 0
-	case end < 0 || end > maxHead || !d.mayBeSocket(b) || !d.cfg.Open():
+	case end < 0 || end > maxHead || !d.mayBeSocket(b):
+		return page, nil, a, 0
+	case !d.cfg.Open():
+		if !d.gate.admit(d.now()) {
+			return refuse, nil, a, 0
+		}
 		return page, nil, a, 0
 	}
 	r, ok := p.read(b[:end], d.cfg.Path)

@@ -73,7 +73,7 @@ func FuzzStudy(f *testing.F) {
 		request("GET http://edge.test/v1/socket HTTP/1.1"), request("GET /v1/socket#x HTTP/1.1"), request("GET /v1/socket?a=b HTTP/1.2"), "GET /v1/socket\r\n\r\n",
 		strings.Replace(upgrade(), "edge.test", "edge.test:80", 1), strings.Replace(upgrade(), "edge.test", "a/b", 1), strings.Replace(upgrade(), "edge.test", "", 1),
 		strings.Replace(upgrade(), "Host: edge.test", "Host : edge.test", 1), upgrade("Sec-WebSocket-Protocol: selvedge.v1.json"), "\r\n" + upgrade(),
-		strings.Replace(upgrade(), "HTTP/1.1", "HTTP/1.1 ", 1), upgrade("Content-Length: 0"), upgrade("X: \x00"), upgrade("Upgrade: h2c"),
+		strings.Replace(upgrade(), "HTTP/1.1", "HTTP/1.1 ", 1), upgrade("Content-Length: 0"), upgrade("X: \x00"), upgrade("Upgrade: h2c"), comingBack() + "frame",
 	} {
 		f.Add([]byte(s), 3)
 	}

@@ -21,17 +21,33 @@ type usual struct {
 // maxFields is the most that a usual head has: browsers send 15 or so.
 const maxFields = 32
 
-// read is the request of a whole head for path, or nil if it isn't a usual one.
+// read is the request of a whole head for path, whether or not it says that its
+// client comes back, or nil if it isn't a usual one.
 // It has what http.ReadRequest would give it, but for Close and the context, and
 // is valid until the next call.
 func (u *usual) read(head []byte, path string) *http.Request {
-	const before, behind = "GET ", " HTTP/1.1\r\n"
-	size := len(before) + len(path) + len(behind)
-	if len(head) < size || string(head[len(before):size-len(behind)]) != path || !plainPath(path) ||
-		!bytes.HasPrefix(head, []byte(before)) || string(head[size-len(behind):size]) != behind {
+	const before, query, behind = "GET ", "?" + resumeQuery, " HTTP/1.1\r\n"
+	size := len(before) + len(path)
+	if len(head) < size || string(head[len(before):size]) != path || !plainPath(path) || !bytes.HasPrefix(head, []byte(before)) {
 		return nil
 	}
-	text := string(head[size:]) // all values are parts of it
+	target := url.URL{Path: path}
+	if bytes.HasPrefix(head[size:], []byte(query)) {
+		target.RawQuery = resumeQuery
+		size += len(query)
+	}
+	if !bytes.HasPrefix(head[size:], []byte(behind)) {
+		return nil
+	}
+	uri, from := path, size+len(behind)
+	if target.RawQuery != "" {
+		from = len(before)
+	}
+	text := string(head[from:]) // all values are parts of it
+	if target.RawQuery != "" {
+		uri = text[:size-len(before)]
+		text = text[len(uri)+len(behind):]
+	}
 	if u.header == nil {
 		u.header = http.Header{}
 	}
@@ -63,9 +79,9 @@ func (u *usual) read(head []byte, path string) *http.Request {
 	if _, ok := u.header["Cache-Control"]; host == "" || !ok && u.header["Pragma"] != nil {
 		return nil // net/http makes one of the other
 	}
-	u.url = url.URL{Path: path}
+	u.url = target
 	u.request = http.Request{
-		Method: http.MethodGet, URL: &u.url, RequestURI: path, Host: host, Header: u.header, Body: http.NoBody,
+		Method: http.MethodGet, URL: &u.url, RequestURI: uri, Host: host, Header: u.header, Body: http.NoBody,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
 	return &u.request

@@ -23,6 +23,7 @@ func FuzzUsual(f *testing.F) {
 		upgrade(), upgrade("Sec-WebSocket-Protocol: a", "Sec-WebSocket-Protocol: b"), upgrade("x-forwarded-for: 1.2.3.4"), upgrade("Host: b"),
 		upgrade(" folded"), upgrade("X:  a \t"), upgrade("X: \x00"), upgrade("X : a"), upgrade("Content-Length: 0"), upgrade("pragma: no-cache"), upgrade("Pragma:"), upgrade("Pragma: a", "cache-control: b"),
 		upgrade("Connection: close"), upgrade("Transfer-Encoding: chunked"), strings.ReplaceAll(upgrade(), "\r", ""), chrome, upgrade("X: \x80"), upgrade("X:"),
+		comingBack(), strings.Replace(upgrade(), "/v1/socket", "/v1/socket?resume=1&a", 1), strings.Replace(upgrade(), "/v1/socket", "/v1/socket?resume=1 ", 1),
 	} {
 		f.Add([]byte(s), len(s))
 	}
@@ -59,6 +60,7 @@ func TestUsualHeads(t *testing.T) {
 	for name, s := range map[string]string{
 		"ours":   upgrade("Sec-WebSocket-Protocol: selvedge.v1.json", "Authorization: Bearer x"),
 		"chrome": chrome,
+		"back":   comingBack(),
 	} {
 		var u usual
 		head := []byte(s)
@@ -83,6 +85,9 @@ func TestUsualHeads(t *testing.T) {
 		t.Errorf("what isn't usual is %+v, %v", r, ok)
 	}
 }
+
+// comingBack asks for a socket as a client does that has a cursor.
+func comingBack() string { return strings.Replace(upgrade(), "/v1/socket", "/v1/socket?resume=1", 1) }
 
 func BenchmarkRead(b *testing.B) {
 	head := []byte(upgrade("Sec-WebSocket-Protocol: selvedge.v1.msgpack"))

@@ -27,11 +27,12 @@ type shard struct {
 	e    *Engine
 	loop transport.Loop
 
-	mu    sync.Mutex
-	room  sync.Cond // mu's: there is room for batches again, or the loop has ended
-	mail  []mail    // guarded by mu
-	bytes int       // guarded by mu: of the frames in mail
-	ended bool      // guarded by mu: nobody handles mail any more
+	mu     sync.Mutex
+	room   sync.Cond // mu's: there is room for batches again, or the loop has ended
+	mail   []mail    // guarded by mu
+	bytes  int       // guarded by mu: of the frames in mail
+	ended  bool      // guarded by mu: nobody handles mail any more
+	behind behind    // guarded by mu
 
 	published []atomic.Uint64 // pos, for everybody to read
 
@@ -116,6 +117,7 @@ func (s *shard) post(m mail) {
 		for _, f := range m.batch.Frames {
 			s.bytes += len(f.Bytes)
 		}
+		s.behind.came()
 	}
 	if !s.ended {
 		s.mail = append(s.mail, m)
@@ -144,6 +146,7 @@ func (s *shard) Woken() {
 	box := s.mail
 	s.mail = s.spare[:0]
 	s.bytes = 0
+	batches := s.behind.taken()
 	s.room.Broadcast()
 	s.mu.Unlock()
 	for i, m := range box {
@@ -160,6 +163,11 @@ func (s *shard) Woken() {
 	s.continueCatchUp()
 	s.flushDirty()
 	s.giveBack()
+	if batches {
+		s.mu.Lock()
+		s.behind.done()
+		s.mu.Unlock()
+	}
 }
 
 // Data parses what a client sent.

@@ -28,9 +28,9 @@ type core struct {
 
 const logs = 2
 
-func newCore(tailBytes int) *core {
+func newCore() *core {
 	c := &core{Memory: linktest.NewMemory(logs, 1<<20), wanted: map[wire.Key]int{}, waiting: map[wire.LogID][]upstream.Want{}}
-	c.r = New(Config{Upstream: c, Position: c.End, Signal: func(string, *wire.Signal) {}, TailBytes: tailBytes})
+	c.r = New(Config{Upstream: c, Position: c.End, Signal: func(string, *wire.Signal) {}, TailBytes: 1 << 20})
 	c.r.Begin("memory", logs)
 	for _, p := range []wire.LogID{0, 1, wire.StateLog} {
 		c.r.Placed(p, true)
@@ -105,7 +105,7 @@ func (c *core) publish(ch wire.Channel) (wire.LogID, wire.Seq) {
 
 func TestRelayIsASource(t *testing.T) {
 	linktest.TestSource(t, func(*testing.T) linktest.Subject {
-		c := newCore(1 << 20)
+		c := newCore()
 		return linktest.Subject{Source: c.r, Publish: c.publish}
 	})
 }
@@ -123,7 +123,7 @@ func ask(c *core, tl *tail.Tail, since wire.Seq) chan wire.Seq {
 
 // What a core has yet to answer is not held: what came before is not there.
 func TestHeldFromTheMarkerOn(t *testing.T) {
-	c := newCore(1 << 20)
+	c := newCore()
 	p := roomLog()
 	c.Publish(room, 10)
 	tl := c.r.Tail(p)
@@ -155,7 +155,7 @@ func TestHeldFromTheMarkerOn(t *testing.T) {
 // Since nothing came between where the asker stands and the marker, it is held from
 // where the asker stands.
 func TestHeldFromWhereTheAskerStands(t *testing.T) {
-	c := newCore(1 << 20)
+	c := newCore()
 	c.Publish(room, 10)
 	for range 5 { // another room of the log, or not
 		c.Publish("room:other", 10)
@@ -167,7 +167,7 @@ func TestHeldFromWhereTheAskerStands(t *testing.T) {
 
 // The last who gives an interest back ends it.
 func TestInterestsAreCounted(t *testing.T) {
-	c := newCore(1 << 20)
+	c := newCore()
 	p, keys := roomLog(), []wire.Key{wire.FramesKey(room)}
 	tl := c.r.Tail(p)
 	<-ask(c, tl, 0)
@@ -188,7 +188,7 @@ func TestInterestsAreCounted(t *testing.T) {
 // A log that another edge feeds us is fed to nobody (rule 11), and what was held of it
 // is not given back twice.
 func TestFedByCoresOnly(t *testing.T) {
-	c := newCore(1 << 20)
+	c := newCore()
 	p, keys := roomLog(), []wire.Key{wire.FramesKey(room)}
 	old := c.r.Tail(p)
 	over := c.r.Over(p)
@@ -221,7 +221,7 @@ func TestFedByCoresOnly(t *testing.T) {
 // Who asks for what the tail has gets it here, and the core is asked for the rest, in
 // one question.
 func TestFillsFromTheTail(t *testing.T) {
-	c := newCore(1 << 20)
+	c := newCore()
 	p := roomLog()
 	other := wire.Channel("room:other")
 	c.Publish(other, 10)

@@ -15,7 +15,7 @@ import (
 // hellos asks the core for the users of sessions that begin. One that comes
 // alone is asked for at once; those that come within helloGap of the last
 // question, while it is under way, go together in the next. So a storm of them
-// costs few questions, and none of them a goroutine.
+// costs few questions, and none of them a goroutine, and those that resume go first.
 type hellos struct {
 	kick chan struct{} // capacity 1, never closed: there is something in ready
 	// readers are those that nobody uses, never closed. There is one per CPU: an
@@ -25,7 +25,7 @@ type hellos struct {
 
 	mu     sync.Mutex
 	new    map[*user]*newcomer // guarded by mu
-	ready  []*greeting         // guarded by mu
+	ready  greetings           // guarded by mu
 	flying int                 // guarded by mu: questions under way
 	last   time.Time           // guarded by mu: when the last one was sent
 	back   frequency           // guarded by mu: of sessions that come back
@@ -133,7 +133,7 @@ func (h *hellos) ask(g *greeting) {
 	if n.first && n.marker == 0 {
 		n.unsent = append(n.unsent, g)
 	} else {
-		h.ready = append(h.ready, g)
+		h.ready.add(g)
 	}
 	h.mu.Unlock()
 	h.wake()
@@ -145,7 +145,7 @@ func (h *hellos) sent(u *user, id uint64) {
 	h.mu.Lock()
 	if n := h.new[u]; n != nil {
 		n.marker = id
-		h.ready = append(h.ready, n.unsent...)
+		h.ready.add(n.unsent...)
 		n.unsent = nil
 	}
 	h.mu.Unlock()
@@ -190,14 +190,14 @@ func (h *hellos) wake() {
 func (h *hellos) next(now time.Time) (batch []*greeting, wait time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n := min(len(h.ready), wire.MaxHellos)
+	n := min(h.ready.len(), wire.MaxHellos)
 	if n == 0 || h.flying == maxHelloQueries {
 		return nil, 0
 	}
 	if since := now.Sub(h.last); n < wire.MaxHellos {
 		gap := time.Duration(0)
 		switch {
-		case h.back.storm(now) && !slices.ContainsFunc(h.ready, (*greeting).fresh):
+		case h.back.storm(now) && len(h.ready.fresh) == 0:
 			gap = stormGap
 		case h.flying > 0:
 			gap = helloGap
@@ -208,11 +208,7 @@ func (h *hellos) next(now time.Time) (batch []*greeting, wait time.Duration) {
 	}
 	h.flying++
 	h.last = now
-	batch = h.ready[:n:n]
-	if h.ready = h.ready[n:]; len(h.ready) == 0 {
-		h.ready = nil
-	}
-	return batch, 0
+	return h.ready.take(), 0
 }
 
 // done ends the question of a batch; rest were not answered and come first in
@@ -220,7 +216,7 @@ func (h *hellos) next(now time.Time) (batch []*greeting, wait time.Duration) {
 func (h *hellos) done(rest []*greeting) {
 	h.mu.Lock()
 	h.flying--
-	h.ready = append(rest, h.ready...)
+	h.ready.again(rest)
 	h.mu.Unlock()
 	h.wake()
 }
@@ -230,18 +226,16 @@ func (h *hellos) done(rest []*greeting) {
 func (h *hellos) expired(now time.Time) (out []*greeting) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	keep := func(list []*greeting) []*greeting {
-		return slices.DeleteFunc(list, func(g *greeting) bool {
-			late := now.After(g.deadline)
-			if late {
-				out = append(out, g)
-			}
-			return late
-		})
+	late := func(g *greeting) bool {
+		late := now.After(g.deadline)
+		if late {
+			out = append(out, g)
+		}
+		return late
 	}
-	h.ready = keep(h.ready)
+	h.ready.expire(late)
 	for _, n := range h.new {
-		n.unsent = keep(n.unsent)
+		n.unsent = slices.DeleteFunc(n.unsent, late)
 	}
 	return out
 }

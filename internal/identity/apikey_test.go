@@ -77,18 +77,3 @@ func TestAuthenticate(t *testing.T) {
 		}
 	}
 }
-
-func TestGossipKey(t *testing.T) {
-	key, err := identity.LoadGossipKey(writeFile(t, "k", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"))
-	if err != nil || len(key) != 32 || key[31] != 31 {
-		t.Errorf("got %x, %v", key, err)
-	}
-	if dev := identity.DevGossipKey(); len(dev) != 32 || string(dev) != string(identity.DevGossipKey()) {
-		t.Errorf("dev key %x", dev)
-	}
-	for _, text := range []string{"", "not base64!", "AAEC", strings.Repeat("A", 64)} {
-		if _, err := identity.ParseGossipKey(text); err == nil || !strings.Contains(err.Error(), "openssl rand") {
-			t.Errorf("%q: %v", text, err)
-		}
-	}
-}

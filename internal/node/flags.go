@@ -2,14 +2,17 @@ package node
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
 	"strings"
+	"time"
 
 	"selvedge/internal/config"
 	"selvedge/internal/identity"
 	"selvedge/internal/telemetry"
+	"selvedge/topology/gossip"
 	"selvedge/topology/region"
 )
 
@@ -26,7 +29,12 @@ type Flags struct {
 	Cert      string `help:"This node's certificate (PEM); see 'selvedge cert node'." placeholder:"FILE"`
 	Key       string `help:"The certificate's key (PEM)." placeholder:"FILE"`
 	CA        string `help:"The cluster's CA certificate (PEM)." placeholder:"FILE" name:"ca"`
-	GossipKey string `help:"File with the 32-byte gossip key in base64, the same on every node (head -c 32 /dev/urandom | base64)." placeholder:"FILE"`
+	GossipKey string `help:"File with the 32-byte gossip key in base64 (head -c 32 /dev/urandom | base64). Several, one a line: this node sends with the first and accepts all. Read again when it changes." placeholder:"FILE"`
+
+	Cluster               string        `help:"The cluster's name: nodes of another one are refused. The same on every node, for the cluster's life." placeholder:"NAME"`
+	GossipProbeInterval   time.Duration `help:"Each node probes another one this often, and waits so long for its answer, 100ms to 10s: more than the longest round trip. The same on every node." default:"500ms"`
+	GossipProbeTimeout    time.Duration `help:"How much of it a node waits before it asks others to probe, too. 0 = two fifths." default:"0"`
+	GossipSuspicionProbes int           `help:"For how many probe intervals a node that doesn't answer is suspected before it is taken for dead, 2 to 20; from ten nodes on, times the logarithm of their number. The same on every node." default:"3"`
 
 	telemetry.LogFlags `embed:""`
 }
@@ -43,12 +51,13 @@ func (f *Flags) Place() (region.Region, error) {
 // Keys are what a node proves itself with.
 type Keys struct {
 	Identity *identity.NodeIdentity
-	Gossip   []byte
+	Gossip   *identity.GossipKeys
 }
 
 // Keys loads the node's keys: the development ones with Dev, else all files
-// must be given. Real keys name the node: their identity's name is its name.
-func (f *Flags) Keys(role, name string) (Keys, error) {
+// must be given. Real keys name the node: their identity's name is its name. The
+// logger is told when a file changes; nil is silence.
+func (f *Flags) Keys(role, name string, logger *slog.Logger) (Keys, error) {
 	if f.Dev {
 		if f.Cert != "" || f.Key != "" || f.CA != "" || f.GossipKey != "" {
 			return Keys{}, config.Usagef("--dev brings its own keys: leave out --cert, --key, --ca and --gossip-key, or --dev")
@@ -67,7 +76,7 @@ func (f *Flags) Keys(role, name string) (Keys, error) {
 	if len(missing) > 0 {
 		return Keys{}, config.Usagef("%s needed: a node starts with real keys only ('selvedge cert' makes certificates), or with --dev on loopback", strings.Join(missing, ", "))
 	}
-	id, err := identity.LoadNode(identity.NodeFiles{Cert: f.Cert, Key: f.Key, CA: f.CA}, nil)
+	id, err := identity.LoadNode(identity.NodeFiles{Cert: f.Cert, Key: f.Key, CA: f.CA}, logger)
 	if err != nil {
 		return Keys{}, err
 	}
@@ -77,8 +86,20 @@ func (f *Flags) Keys(role, name string) (Keys, error) {
 	if id.Role() != role {
 		return Keys{}, fmt.Errorf("certificate %s is for role %q, this node has the role %q: make one with 'selvedge cert node --role %s'", f.Cert, id.Role(), role, role)
 	}
-	key, err := identity.LoadGossipKey(f.GossipKey)
-	return Keys{id, key}, err
+	gossip, err := identity.LoadGossipKeys(f.GossipKey, logger)
+	return Keys{id, gossip}, err
+}
+
+// GossipTiming is how gossip finds failures.
+func (f *Flags) GossipTiming() (gossip.Timing, error) {
+	t := gossip.Timing{Probe: f.GossipProbeInterval, Direct: f.GossipProbeTimeout, SuspicionProbes: f.GossipSuspicionProbes}
+	if err := t.Check(); err != nil {
+		return t, config.Usagef("--gossip-probe-interval, --gossip-probe-timeout or --gossip-suspicion-probes: %w", err)
+	}
+	if err := gossip.CheckCluster(f.Cluster); err != nil {
+		return t, config.Usagef("--cluster %q: %w", f.Cluster, err)
+	}
+	return t, nil
 }
 
 // Seeds are the addresses of Join, which must be complete.

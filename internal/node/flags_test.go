@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -73,22 +74,62 @@ func files(t *testing.T, role string) *node.Flags {
 
 func TestKeysFromFiles(t *testing.T) {
 	f := files(t, identity.RoleCore)
-	keys, err := f.Keys(identity.RoleCore, "n1")
-	if err != nil || keys.Identity.Name() != "n1" || string(keys.Gossip) != "01234567890123456789012345678901" {
+	keys, err := f.Keys(identity.RoleCore, "n1", nil)
+	if err != nil || keys.Identity.Name() != "n1" || string(keys.Gossip.Keys()[0]) != "01234567890123456789012345678901" {
 		t.Errorf("keys %+v, %v", keys, err)
 	}
-	_, err = f.Keys(identity.RoleEdge, "n1")
+	_, err = f.Keys(identity.RoleEdge, "n1", nil)
 	if err == nil || !strings.Contains(err.Error(), f.Cert) || !strings.Contains(err.Error(), `role "core"`) || !strings.Contains(err.Error(), "--role edge") {
 		t.Errorf("a core's certificate at an edge: %v", err)
 	}
 	f.Name = "n2"
-	if _, err := f.Keys(identity.RoleCore, "n2"); err == nil || !strings.Contains(err.Error(), `"n1"`) || !strings.Contains(err.Error(), `"n2"`) {
+	if _, err := f.Keys(identity.RoleCore, "n2", nil); err == nil || !strings.Contains(err.Error(), `"n1"`) || !strings.Contains(err.Error(), `"n2"`) {
 		t.Errorf("another node's certificate: %v", err)
 	}
 	f.Name = "n1"
 	f.GossipKey = f.Cert
-	if _, err := f.Keys(identity.RoleCore, "n1"); err == nil || !strings.Contains(err.Error(), f.Cert) {
+	if _, err := f.Keys(identity.RoleCore, "n1", nil); err == nil || !strings.Contains(err.Error(), f.Cert) {
 		t.Errorf("a gossip key that is none: %v", err)
+	}
+}
+
+// gossipCommand is a node's command as far as its gossip matters.
+type gossipCommand struct{ node.Flags }
+
+func (c *gossipCommand) Run() error {
+	timing, err := c.GossipTiming()
+	if err != nil {
+		return err
+	}
+	if timing.Probe != 500*time.Millisecond || timing.SuspicionProbes != 3 {
+		return fmt.Errorf("timing %+v", timing)
+	}
+	return nil
+}
+
+// The flags' defaults are gossip's own, and what can't work is bad usage.
+func TestGossipFlags(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"defaults":       {nil, ""},
+		"cluster":        {[]string{"--cluster=green"}, ""},
+		"fast":           {[]string{"--gossip-probe-interval=10ms"}, "use 100ms to 10s"},
+		"slow":           {[]string{"--gossip-probe-interval=11s"}, "use 100ms to 10s"},
+		"timeout":        {[]string{"--gossip-probe-timeout=500ms"}, "less than the probe's 500ms"},
+		"no suspicion":   {[]string{"--gossip-suspicion-probes=1"}, "use 2 to 20"},
+		"cluster's name": {[]string{"--cluster=a b"}, "--cluster"},
+	} {
+		var grammar struct {
+			Start gossipCommand `cmd:""`
+		}
+		var said bytes.Buffer
+		stdio := config.IO{Stdin: strings.NewReader(""), Stdout: &said, Stderr: &said}
+		status := config.Main(t.Context(), append([]string{"start"}, c.args...), stdio, &grammar)
+		if (status == config.StatusUsage) != (c.want != "") || !strings.Contains(said.String(), c.want) || c.want == "" && said.Len() > 0 {
+			t.Errorf("%s: status %d, %q; want %q", name, status, said.String(), c.want)
+		}
 	}
 }
 
@@ -102,8 +143,8 @@ func TestSeedsAreComplete(t *testing.T) {
 }
 
 func TestDevKeys(t *testing.T) {
-	keys, err := (&node.Flags{Dev: true}).Keys(identity.RoleEdge, "e1")
-	if err != nil || keys.Identity.Role() != identity.RoleEdge || keys.Identity.Name() != "e1" || !bytes.Equal(keys.Gossip, identity.DevGossipKey()) {
+	keys, err := (&node.Flags{Dev: true}).Keys(identity.RoleEdge, "e1", nil)
+	if err != nil || keys.Identity.Role() != identity.RoleEdge || keys.Identity.Name() != "e1" || !bytes.Equal(keys.Gossip.Keys()[0], identity.DevGossipKey().Keys()[0]) {
 		t.Errorf("keys %+v, %v", keys, err)
 	}
 }
@@ -112,7 +153,7 @@ func TestDevKeys(t *testing.T) {
 type startCommand struct{ node.Flags }
 
 func (c *startCommand) Run() error {
-	_, err := c.Keys(identity.RoleCore, "n1")
+	_, err := c.Keys(identity.RoleCore, "n1", nil)
 	return err
 }
 

@@ -76,6 +76,23 @@ func TestStorm(t *testing.T) {
 	}
 }
 
+// A storm at an edge with a limit refuses some, and has all come in.
+func TestAPacedStorm(t *testing.T) {
+	var r Result
+	measured(t, &r, "storm", "--rate", "100", "--sockets", "300", "--rooms", "20", "--per-user", "5")
+	rows := map[string]float64{}
+	for _, row := range r.Rows {
+		rows[strings.TrimSpace(row.What)] = row.Ours.Median
+	}
+	refused := rows["refused by 503 with Retry-After"] + rows["closed at accept"]
+	if rows["clients whose edge was killed, and that are back"] != 270 || rows["new clients that are in"] != 30 || refused == 0 {
+		t.Errorf("%v", rows)
+	}
+	if took := rows["until all are in"]; took < 1.9 { // 100 at once, then 100 per second
+		t.Errorf("all are in after %v s", took)
+	}
+}
+
 func TestMemory(t *testing.T) {
 	for _, args := range [][]string{nil, {"--tls", "--transport", "portable"}} {
 		var r Result

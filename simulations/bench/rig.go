@@ -76,7 +76,7 @@ func newRig(ctx context.Context, name string, stdio *config.IO, sockets int, e e
 		return r, err
 	}
 	edges := split(sockets, edgeSockets)
-	flags := []string{"--transport", e.Transport, "--max-sockets", strconv.Itoa(split(sockets, edges) + spareSockets)}
+	flags := []string{"--transport", e.Transport, "--max-sockets", strconv.Itoa(split(sockets, edges) + spareSockets), "--accept-rate", "0"}
 	if e.TLS {
 		if r.temp, err = os.MkdirTemp("", "selvedge-bench-"); err != nil {
 			return r, err

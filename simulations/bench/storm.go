@@ -17,6 +17,8 @@ type StormCommand struct {
 	Rooms    int `help:"Rooms in all." default:"2000"`
 	PerUser  int `help:"Rooms that each user is in." default:"20"`
 	InFlight int `help:"Sockets that are between connection and welcome at once." default:"200"`
+	// Rate has no floor beside it.
+	Rate float64 `help:"Measure an edge that takes so many sockets per second instead, in a storm of SDKs: --sockets of them, a tenth of them new, the others from an edge that is killed. 0 = not." default:"0"`
 	edgeFlags
 	Quick bool   `help:"Few sockets, for a look."`
 	JSON  string `help:"Write the result to this file, too." placeholder:"FILE" name:"json"`
@@ -32,7 +34,11 @@ A socket counts when its client has the welcome. The first pair is not counted. 
 servers do about that is not counted either.
 
   selvedge bench storm
-  selvedge bench storm --sockets 2000 --in-flight 1000 --pairs 3`
+  selvedge bench storm --sockets 2000 --in-flight 1000 --pairs 3
+
+With --rate: how long it takes until all are in at an edge that takes so many per second, how many are refused, and at what cost.
+
+  selvedge bench storm --rate 500 --sockets 5000`
 }
 
 // Run measures, and prints a table.
@@ -48,8 +54,11 @@ func (c *StormCommand) measure(ctx context.Context, stdio *config.IO) (*Result, 
 	if c.Quick {
 		c.Sockets, c.Pairs, c.Rooms = min(c.Sockets, 500), min(c.Pairs, 3), min(c.Rooms, 200)
 	}
-	if c.Sockets < 1 || c.Pairs < 1 || c.PerUser < 1 || c.Rooms < c.PerUser || c.InFlight < 1 {
+	if c.Rate < 0 || c.Sockets < 1 || c.Pairs < 1 || c.PerUser < 1 || c.Rooms < c.PerUser || c.InFlight < 1 {
 		return nil, config.Usagef("every number must be positive, and --per-user can't be more than --rooms")
+	}
+	if c.Rate > 0 {
+		return c.measurePaced(ctx, stdio)
 	}
 	r, err := newRig(ctx, "bench storm", stdio, c.Sockets, c.edgeFlags)
 	s := &storm{StormCommand: c, rig: r}

@@ -21,24 +21,16 @@ func awaitRelays(t *testing.T, f *fleet.Fleet) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var is struct {
-			Regions map[string]struct {
-				Relays map[string]int `json:"relays"`
-			} `json:"regions"`
-		}
-		if err := wire.Msgpack.Decode(cluster, &is); err != nil {
-			t.Fatal(err)
-		}
 		fed, least := 0, logs
-		for _, n := range is.Regions["eu-west"].Relays {
-			fed += n
-			least = min(least, n)
+		for _, l := range cluster.Links {
+			fed += len(l.Logs)
+			least = min(least, len(l.Logs))
 		}
 		if fed == logs && least == logs/len(f.Edges) {
 			return
 		}
 		if time.Since(start) > patience {
-			t.Fatalf("the core feeds %v", is.Regions["eu-west"].Relays)
+			t.Fatalf("the core feeds %v", cluster.Links)
 		}
 	}
 }

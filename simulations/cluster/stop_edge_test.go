@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 	"selvedge/internal/identity"
 	"selvedge/simulations/fleet"
 	"selvedge/simulations/ledger"
+	"selvedge/topology"
 	"selvedge/wire"
 )
 
@@ -98,9 +100,9 @@ func TestStoppedEdgeMovesItsClients(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		told = strings.Contains(cluster.String(), `"draining"`)
+		told = slices.ContainsFunc(cluster.Nodes, func(n topology.Node) bool { return n.State == topology.StateDraining })
 		if !told && time.Since(start) > window/2 {
-			t.Fatalf("gossip does not say that the edge drains: %s", cluster)
+			t.Fatalf("gossip does not say that the edge drains: %+v", cluster.Nodes)
 		}
 	}
 	if took := next(t, "503 of readyz", gone); took > time.Second {

@@ -55,7 +55,7 @@ var relayKill = scenario{
 		if err := pause(ctx, 2*time.Second); err != nil {
 			return err
 		}
-		if err := r.crossings(ctx, 2, 1); err != nil {
+		if err := r.crossings(ctx, 2); err != nil {
 			return err
 		}
 		for _, killed := range []int{5, 9} { // one in eu-west, one in ap-southeast
@@ -66,7 +66,7 @@ var relayKill = scenario{
 		if err := r.relayed(ctx, 3); err != nil {
 			return err
 		}
-		if err := r.crossings(ctx, 2, 1); err != nil {
+		if err := r.crossings(ctx, 2); err != nil {
 			return err
 		}
 		r.load.stop()
@@ -111,7 +111,7 @@ func (r *run) relayed(ctx context.Context, regions int) error {
 const frameLogs = 16
 
 // crossings counts for a while how often frames leave the core, for each publish.
-func (r *run) crossings(ctx context.Context, ocean, region float64) error {
+func (r *run) crossings(ctx context.Context, ocean float64) error {
 	read := func() (far, near float64, acked int64, err error) {
 		_, parts, err := metric(ctx, r.fleet.Core.Admin, "selvedge_link_frames_total")
 		return parts[`direction="out",scope="ocean"`], parts[`direction="out",scope="region"`], r.load.acked.Load(), err

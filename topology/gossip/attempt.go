@@ -1,8 +1,6 @@
 package gossip
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -12,7 +10,9 @@ import (
 // attempt is what happened while a seed was being joined. memberlist's error is
 // a text; this says which of the usual mistakes it was.
 type attempt struct {
-	key []byte
+	// Fixed.
+	keys    *keys
+	cluster string
 
 	mu      sync.Mutex
 	dialErr error
@@ -27,7 +27,7 @@ const maxReply = 4 << 10
 func (t *transport) begin(addr string) *attempt {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.try, t.tried = &attempt{key: t.key}, addr
+	t.try, t.tried = &attempt{keys: t.ring.now.Load(), cluster: t.cluster}, addr
 	return t.try
 }
 
@@ -56,40 +56,32 @@ func (a *attempt) explain(addr netip.AddrPort, err error) error {
 	switch {
 	case a.dialErr != nil:
 		return fmt.Errorf("gossip: %s can't be reached: %w", addr, a.dialErr)
-	case foreign(a.reply, a.key):
+	case otherCluster(a.reply, a.cluster):
+		other, _, _ := cutLabel(a.reply)
+		return explained(ErrWrongCluster, "gossip: %s is of the cluster %q, this node of %q: check --cluster on both, and --join here", addr, other, a.cluster)
+	case foreign(a.reply, a.keys, a.cluster):
 		return explained(ErrWrongKey, "gossip: %s answered but not with our key: check --gossip-key on both", addr)
-	case len(a.reply) > 0 && a.reply[0] != encrypted:
+	case len(a.reply) > 0 && a.reply[0] != encrypted && a.reply[0] != labelMagic:
 		return explained(ErrNotGossip, "gossip: %s answered but doesn't speak gossip: check the port", addr)
 	}
 	return fmt.Errorf("gossip: %s refused: %w", addr, err)
 }
 
-// memberlist's encrypted stream message: a type, the length of the rest, then a
-// version, a nonce, and what AES-GCM made, which also covers type and length. A
-// node that can't read ours answers with an error, encrypted with its own key: so
-// a sealed answer that our key doesn't open tells that the keys differ.
-const (
-	encrypted  = 10 // message type
-	headerSize = 1 + 4
-	nonceSize  = 12
-)
+// otherCluster says that a reply names another cluster than ours.
+func otherCluster(reply []byte, cluster string) bool {
+	label, _, err := cutLabel(reply)
+	return err == nil && label != "" && label != cluster
+}
 
-func foreign(reply, key []byte) bool {
-	if len(reply) < headerSize || reply[0] != encrypted {
+// foreign says that a reply is sealed, but not with a key of ours.
+func foreign(reply []byte, ours *keys, cluster string) bool {
+	if len(reply) < headerSize+leastSealed || reply[0] != encrypted {
 		return false
 	}
-	header, rest := reply[:headerSize], reply[headerSize:]
-	if uint64(len(rest)) != uint64(binary.BigEndian.Uint32(header[1:])) || len(rest) < 1+nonceSize {
+	header, sealed := reply[:headerSize], reply[headerSize:]
+	if uint64(len(sealed)) != uint64(binary.BigEndian.Uint32(header[1:])) {
 		return false
 	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return false
-	}
-	gcm, err := cipher.NewGCM(block)
-	if err != nil {
-		return false
-	}
-	_, err = gcm.Open(nil, rest[1:1+nonceSize], rest[1+nonceSize:], header)
-	return err != nil
+	_, ok := ours.opens(sealed, append(header[:headerSize:headerSize], cluster...), nil)
+	return !ok
 }

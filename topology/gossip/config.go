@@ -17,6 +17,8 @@ var (
 	ErrAddrInUse = errors.New("address in use")
 	// ErrWrongKey: a seed answered with another cluster's key.
 	ErrWrongKey = errors.New("wrong gossip key")
+	// ErrWrongCluster: a seed is of a cluster with another name.
+	ErrWrongCluster = errors.New("another cluster")
 	// ErrNotGossip: a seed answered, but not with gossip.
 	ErrNotGossip = errors.New("not a gossip address")
 	// ErrNameTaken: another live node has our name.
@@ -54,8 +56,11 @@ type Config struct {
 	// name that resolves to many addresses stands for all of them. None: this node
 	// waits for others.
 	Seeds []string
-	// Key encrypts all traffic: 16, 24 or 32 bytes, the same on every node.
-	Key []byte
+	// Keys encrypt all traffic. Each node must accept what the others send with.
+	Keys KeySource
+	// Cluster is the cluster's name, the same on every node; nodes of another are
+	// refused. Up to 64 bytes, as CheckNodeID has it; "" is a name, too.
+	Cluster string
 	// Logger gets what happens; nil is silence.
 	Logger *slog.Logger
 	// Transport replaces the sockets, for simulated networks; without Bind it also
@@ -78,68 +83,32 @@ type Events struct {
 	Conflict func(id topology.NodeID, known, other string)
 }
 
-// Timing says how fast failures are found. The zero value is right for up to some
-// hundred nodes in regions up to 400 ms apart; every node should have the same.
-//
-// A crash is known everywhere after
-//
-//	until somebody probes it   ~Probe
-//	+ the probe fails          Probe
-//	+ it is under suspicion    SuspicionProbes * Probe * max(1, log10 nodes)
-//
-// which is 2.5 to 3.5 s for 2 to 16 nodes. When somebody probes it is chance: of 16
-// nodes one crash in some 200 takes more than 5 s. memberlist's own defaults take 6
-// to 10 s or, between regions, a minute. A node that merely stalls has all of the
-// suspicion to deny it: a stall of 1 s is hardly ever taken for a death, and if so
-// for a moment (TestStallIsNoCrash).
-type Timing struct {
-	// Probe is how often this node probes another one, and how long it waits for
-	// the answer, by a detour over other nodes too. It must be more than the longest
-	// round trip (350 ms, between regions). Zero is 500 ms.
-	Probe time.Duration
-	// Direct is how much of Probe it waits before it tries the detour. Zero is four
-	// fifths of it: 400 ms.
-	Direct time.Duration
-	// SuspicionProbes is how many times Probe a node that doesn't answer is under
-	// suspicion before it is taken for dead. Zero is 3.
-	SuspicionProbes int
-	// Stream is how long connecting to a node, and each exchange with it, may take.
-	// Zero is 5 s.
-	Stream time.Duration
-	// Retry is the time between the first attempts to join; it doubles up to
-	// RetryMax. Zeros are 1 s and 10 s.
-	Retry, RetryMax time.Duration
-}
-
-func (t Timing) withDefaults() Timing {
-	t.Probe = orDefault(t.Probe, 500*time.Millisecond)
-	t.Direct = orDefault(t.Direct, t.Probe*4/5)
-	t.SuspicionProbes = orDefault(t.SuspicionProbes, 3)
-	t.Stream = orDefault(t.Stream, 5*time.Second)
-	t.Retry = orDefault(t.Retry, time.Second)
-	t.RetryMax = max(t.Retry, orDefault(t.RetryMax, 10*time.Second))
-	return t
-}
-
-func orDefault[T time.Duration | int](v, def T) T {
-	if v == 0 {
-		return def
-	}
-	return v
-}
-
 func (c *Config) check() error {
 	if err := topology.CheckNodeID(c.Self.ID); err != nil {
 		return fmt.Errorf("%w: %w", ErrBadConfig, err)
 	}
-	switch len(c.Key) {
-	case 16, 24, 32:
-	default:
-		return fmt.Errorf("%w: the key has %d bytes: use 16, 24 or 32", ErrBadConfig, len(c.Key))
+	if c.Keys == nil {
+		return fmt.Errorf("%w: there are no keys", ErrBadConfig)
 	}
-	if t := c.Timing.withDefaults(); t.Probe < 0 || t.Direct < 0 || t.Direct >= t.Probe || t.SuspicionProbes < 1 {
-		return fmt.Errorf("%w: timing of %v per probe, %v of it direct, %d probes of suspicion: each must be above 0, and direct below the probe",
-			ErrBadConfig, t.Probe, t.Direct, t.SuspicionProbes)
+	if err := CheckCluster(c.Cluster); err != nil {
+		return err
+	}
+	return c.Timing.Check()
+}
+
+// maxCluster is what a cluster's name may have in bytes: each packet carries it.
+const maxCluster = 64
+
+// CheckCluster reports why a text can't name a cluster, as ErrBadConfig.
+func CheckCluster(name string) error {
+	if len(name) > maxCluster {
+		return fmt.Errorf("%w: the cluster's name has %d bytes, at most %d are allowed", ErrBadConfig, len(name), maxCluster)
+	}
+	if name == "" {
+		return nil
+	}
+	if err := topology.CheckNodeID(topology.NodeID(name)); err != nil {
+		return fmt.Errorf("%w: the cluster's name: %w", ErrBadConfig, err)
 	}
 	return nil
 }
@@ -152,7 +121,7 @@ func (c *Config) memberlistConfig() *memberlist.Config {
 	t := c.Timing.withDefaults()
 	m := memberlist.DefaultLANConfig()
 	m.Name = string(c.Self.ID)
-	m.SecretKey = c.Key
+	m.Label = c.Cluster
 	m.TCPTimeout = t.Stream
 	m.ProbeInterval = t.Probe
 	m.ProbeTimeout = t.Direct

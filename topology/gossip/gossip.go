@@ -21,6 +21,8 @@ type Gossip struct {
 	timing    Timing
 	list      *memberlist.Memberlist
 	transport *transport
+	ring      *ring
+	refusals  *refusals
 	members   *members
 	joiner    *joiner
 	addr      string
@@ -48,25 +50,36 @@ func Start(ctx context.Context, cfg Config) (*Gossip, error) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	members, err := newMembers(cfg.Self, logger, cfg.Events)
+	ring, err := newRing(cfg.Keys.Keys())
+	if err != nil {
+		return nil, fmt.Errorf("gossip: %w", err)
+	}
+	refused := newRefusals(logger)
+	members, err := newMembers(cfg.Self, logger, cfg.Events, refused)
 	if err != nil {
 		return nil, fmt.Errorf("gossip: describing this node: %w", err)
 	}
 
 	g := &Gossip{
-		logger:  logger,
-		events:  cfg.Events,
-		timing:  cfg.Timing.withDefaults(),
-		members: members,
-		updated: make(chan struct{}, 1),
+		logger:   logger,
+		events:   cfg.Events,
+		timing:   cfg.Timing.withDefaults(),
+		ring:     ring,
+		refusals: refused,
+		members:  members,
+		updated:  make(chan struct{}, 1),
 	}
 	mc := cfg.memberlistConfig()
 	mc.Logger = log.New(newLogWriter(logger), "", 0)
+	mc.Keyring = ring.list
+	// memberlist reads it with the lock held that it also holds when it tells of who
+	// comes and goes, and nowhere else.
+	members.resized = func(nodes int) { mc.SuspicionMult = g.timing.suspicion(nodes) }
 	mc.Delegate, mc.Events, mc.Conflict = members, members, members
 	// Not ctx's child: whoever starts with a deadline doesn't want to end at it.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g.stop = stop
-	if g.transport, err = newTransport(ctx, background, &cfg, mc); err != nil {
+	if g.transport, err = newTransport(ctx, background, &cfg, mc, ring, refused); err != nil {
 		stop()
 		return nil, err
 	}
@@ -81,6 +94,7 @@ func Start(ctx context.Context, cfg Config) (*Gossip, error) {
 
 	g.running.Go(func() { g.joiner.run(background) })
 	g.running.Go(func() { g.spreadUpdates(background) })
+	g.running.Go(func() { g.followKeys(background, cfg.Keys) })
 	return g, nil
 }
 
@@ -136,7 +150,8 @@ func (g *Gossip) spreadUpdates(ctx context.Context) {
 
 // Leave tells the others that this node goes, and returns when the news is out or
 // after the timeout. The node then stays reachable until Close. Afterwards it
-// isn't in anybody's snapshot.
+// isn't in anybody's snapshot. While another node has the same name nothing is
+// told: the others then notice that this one is gone as they notice a crash.
 func (g *Gossip) Leave(timeout time.Duration) error {
 	g.mu.Lock()
 	if g.closed || g.left != nil {
@@ -148,6 +163,11 @@ func (g *Gossip) Leave(timeout time.Duration) error {
 	g.left = left
 	g.mu.Unlock()
 	g.joiner.retire()
+	if err := g.members.selfConflict(); err != nil {
+		// The goodbye would be the other's who has this name.
+		g.logger.Warn("going without a word, the others will notice", "err", err)
+		return nil
+	}
 	if err := g.list.Leave(timeout); err != nil {
 		return fmt.Errorf("gossip: leave: %w", err)
 	}

@@ -35,7 +35,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-var testKey = []byte("0123456789abcdef0123456789abcdef")
+// fixedKeys never change.
+type fixedKeys [][]byte
+
+func (k fixedKeys) Keys() [][]byte { return k }
+
+// keyOf makes a key out of a letter.
+func keyOf(letter string) []byte { return []byte(strings.Repeat(letter, 32)) }
+
+var testKeys = fixedKeys{[]byte("0123456789abcdef0123456789abcdef")}
 
 func node(id topology.NodeID) topology.Node {
 	return topology.Node{ID: id, Role: topology.RoleEdge, Region: "eu-west", State: topology.StateReady, Link: "127.0.0.1:7411"}
@@ -49,8 +57,8 @@ func start(t *testing.T, cfg Config) *Gossip {
 	if cfg.Bind == "" && cfg.Transport == nil {
 		cfg.Bind = "127.0.0.1:0"
 	}
-	if cfg.Key == nil {
-		cfg.Key = testKey
+	if cfg.Keys == nil {
+		cfg.Keys = testKeys
 	}
 	g, err := Start(t.Context(), cfg)
 	if err != nil {
@@ -216,7 +224,7 @@ func TestWrongKey(t *testing.T) {
 	failed := make(chan error, 100)
 	var log lockedBuffer
 	b := start(t, Config{
-		Self: node("b"), Seeds: []string{a.Addr()}, Key: []byte("another key 0123"), Timing: quick,
+		Self: node("b"), Seeds: []string{a.Addr()}, Keys: fixedKeys{[]byte("another key 0123")}, Timing: quick,
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		Events: Events{JoinFailed: func(err error) { failed <- err }},
 	})
@@ -274,7 +282,7 @@ func TestAddrInUse(t *testing.T) {
 	}
 	defer func() { _ = udp.Close() }()
 	for name, addr := range map[string]string{"all": a.Addr(), "UDP alone": udp.LocalAddr().String()} {
-		_, err := Start(t.Context(), Config{Self: node("b"), Bind: addr, Key: testKey})
+		_, err := Start(t.Context(), Config{Self: node("b"), Bind: addr, Keys: testKeys})
 		want := "gossip: " + addr + " is in use by another process: choose another --gossip-addr"
 		if err == nil || err.Error() != want || !errors.Is(err, ErrAddrInUse) {
 			t.Errorf("%s: got %v, want %s", name, err, want)
@@ -287,8 +295,14 @@ func TestBadConfig(t *testing.T) {
 		change func(*Config)
 		want   error
 	}{
-		"no key":        {func(c *Config) { c.Key = nil }, ErrBadConfig},
-		"short key":     {func(c *Config) { c.Key = []byte("short") }, ErrBadConfig},
+		"no keys":       {func(c *Config) { c.Keys = nil }, ErrBadConfig},
+		"no key":        {func(c *Config) { c.Keys = fixedKeys{} }, ErrBadConfig},
+		"short key":     {func(c *Config) { c.Keys = fixedKeys{testKeys[0], []byte("short")} }, ErrBadConfig},
+		"cluster":       {func(c *Config) { c.Cluster = "a b" }, topology.ErrBadNode},
+		"long cluster":  {func(c *Config) { c.Cluster = strings.Repeat("c", 65) }, ErrBadConfig},
+		"fast probes":   {func(c *Config) { c.Timing.Probe = time.Millisecond }, ErrBadConfig},
+		"slow probes":   {func(c *Config) { c.Timing.Probe = time.Minute }, ErrBadConfig},
+		"no suspicion":  {func(c *Config) { c.Timing.SuspicionProbes = 1 }, ErrBadConfig},
 		"no name":       {func(c *Config) { c.Self.ID = "" }, ErrBadConfig},
 		"slash in name": {func(c *Config) { c.Self.ID = "a/b" }, topology.ErrBadNode},
 		"no role":       {func(c *Config) { c.Self.Role = "" }, topology.ErrBadNode},
@@ -299,7 +313,7 @@ func TestBadConfig(t *testing.T) {
 		"timing":        {func(c *Config) { c.Timing.Probe, c.Timing.Direct = time.Second, time.Second }, ErrBadConfig},
 		"not ours":      {func(c *Config) { c.Bind = "192.0.2.1:0" }, nil},
 	} {
-		cfg := Config{Self: node("a"), Bind: "127.0.0.1:0", Key: testKey}
+		cfg := Config{Self: node("a"), Bind: "127.0.0.1:0", Keys: testKeys}
 		c.change(&cfg)
 		g, err := Start(t.Context(), cfg)
 		if err == nil {
@@ -360,7 +374,7 @@ func TestStartDoesNotWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = silent.Close() }()
-	g, err := Start(ctx, Config{Self: node("a"), Bind: "localhost:0", Key: testKey, Seeds: []string{silent.Addr().String(), "nobody.invalid:7402"}})
+	g, err := Start(ctx, Config{Self: node("a"), Bind: "localhost:0", Keys: testKeys, Seeds: []string{silent.Addr().String(), "nobody.invalid:7402"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -434,6 +448,8 @@ func freeAddr(t *testing.T) string {
 	}
 	return ln.Addr().String()
 }
+
+func textLog(b *lockedBuffer) *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
 
 type lockedBuffer struct {
 	mu  sync.Mutex

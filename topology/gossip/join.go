@@ -14,9 +14,10 @@ import (
 )
 
 // joiner keeps this node in touch with its seeds: while it is alone it tries them
-// until one answers, and later those that aren't among the live nodes. Without the
-// latter a seed that was away for longer than its death is gossiped about would
-// never be found again, and a cluster that fell apart would stay in parts.
+// until one answers, and later those that aren't among the live nodes, and nodes
+// that vanished. Without the latter a seed that was away for longer than its death
+// is gossiped about would never be found again, and a cluster that fell apart would
+// stay in parts.
 type joiner struct {
 	// Fixed.
 	g      *Gossip
@@ -40,9 +41,6 @@ func newJoiner(g *Gossip, seeds []string) *joiner {
 }
 
 func (j *joiner) run(ctx context.Context) {
-	if len(j.seeds) == 0 {
-		return
-	}
 	changed, stop := j.g.members.watch()
 	defer stop()
 	wait := j.g.timing.Retry
@@ -112,7 +110,10 @@ func (j *joiner) round(ctx context.Context) bool {
 		return false
 	}
 	j.report(failures)
-	return complete && !j.g.members.alone() && !j.contested()
+	if j.findLost(ctx) {
+		complete = false
+	}
+	return complete && (len(j.seeds) == 0 || !j.g.members.alone()) && !j.contested()
 }
 
 // contested says that another node has, or a moment ago had, our name. Once that
@@ -150,7 +151,7 @@ func (j *joiner) report(failures []error) {
 	}
 	news := text != j.told
 	j.told = text
-	joined := !alone && !j.company
+	joined := !alone && !j.company && len(j.seeds) > 0
 	j.company = !alone
 
 	j.mu.Lock()

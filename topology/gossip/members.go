@@ -16,8 +16,14 @@ import (
 // delegate for descriptions, events and conflicts. Those calls come with
 // memberlist's lock held: they must not call into it, and copy what they keep.
 type members struct {
-	logger *slog.Logger
-	events Events
+	logger  *slog.Logger
+	events  Events
+	refused *refusals
+	lost    *lost
+
+	// resized is told how many nodes are alive, from NotifyJoin and NotifyLeave;
+	// fixed, nil = nobody.
+	resized func(nodes int)
 
 	current atomic.Pointer[topology.Snapshot]
 
@@ -46,7 +52,7 @@ type conflict struct {
 // has the name wrongly tries to join at least as often.
 const conflictFor = 30 * time.Second
 
-func newMembers(self topology.Node, logger *slog.Logger, events Events) (*members, error) {
+func newMembers(self topology.Node, logger *slog.Logger, events Events, refused *refusals) (*members, error) {
 	meta, err := self.AppendMeta(nil)
 	if err != nil {
 		return nil, err
@@ -54,6 +60,8 @@ func newMembers(self topology.Node, logger *slog.Logger, events Events) (*member
 	m := &members{
 		logger:    logger,
 		events:    events,
+		refused:   refused,
+		lost:      newLost(),
 		self:      self,
 		meta:      meta,
 		nodes:     map[topology.NodeID]member{},
@@ -81,6 +89,9 @@ func (m *members) watch() (<-chan struct{}, func()) {
 // changedLocked makes the next snapshot and tells the watchers.
 func (m *members) changedLocked() {
 	m.version++
+	if m.resized != nil {
+		m.resized(len(m.nodes))
+	}
 	nodes := make([]topology.Node, 0, len(m.nodes))
 	for _, n := range m.nodes {
 		if n.ok {
@@ -190,12 +201,15 @@ func (m *members) learn(n *memberlist.Node, what string) {
 		m.changes++
 	}
 	m.nodes[id] = member{addr: addr, node: node, ok: err == nil}
+	m.lost.remove(addr)
 	if c, ok := m.conflicts[id]; ok && c.known != addr.String() {
 		delete(m.conflicts, id) // the name has passed to another node
 	}
 	m.changedLocked()
 	if err != nil {
-		m.logger.Warn("ignoring a node whose description this version can't read", "peer", id, "addr", addr, "err", err)
+		if m.refused.count(RefusedDescription, string(id)) {
+			m.logger.Warn("ignoring a node whose description this version can't read", "peer", id, "addr", addr, "err", err)
+		}
 		return
 	}
 	m.logger.Debug("node seen", "by", what, "peer", id, "addr", addr, "role", node.Role, "region", node.Region, "state", node.State)
@@ -207,6 +221,10 @@ func (m *members) NotifyLeave(n *memberlist.Node) {
 
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	// memberlist doesn't tell a goodbye from a death. Who drains says goodbye.
+	if old, ok := m.nodes[id]; ok && id != m.self.ID && old.node.State != topology.StateDraining {
+		m.lost.add(old.addr)
+	}
 	delete(m.nodes, id)
 	m.changes++
 	if id != m.self.ID {
@@ -225,11 +243,10 @@ func (m *members) NotifyConflict(known, other *memberlist.Node) {
 	before := m.conflicts[id]
 	m.conflicts[id] = c
 	m.mu.Unlock()
-	if before.known == c.known && before.other == c.other {
-		return
+	if m.refused.count(RefusedName, c.other+" "+string(id)) {
+		m.logger.Error("two nodes have the same name: give one of them another", "peer", id, "addr", c.known, "other", c.other)
 	}
-	m.logger.Error("two nodes have the same name: give one of them another", "peer", id, "addr", c.known, "other", c.other)
-	if m.events.Conflict != nil {
+	if m.events.Conflict != nil && (before.known != c.known || before.other != c.other) {
 		m.events.Conflict(id, c.known, c.other)
 	}
 }

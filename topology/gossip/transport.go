@@ -13,15 +13,19 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
-// transport is one over sockets, or the one configured, with two additions:
-// dialing and open streams end with the node, and of the stream to the seed being
-// joined it keeps what an attempt needs to explain its failure.
+// transport is one over sockets, or the one configured, with three additions: what
+// comes in passes a gate, dialing and open streams end with the node, and of the
+// stream to the seed being joined it keeps what an attempt needs to explain its
+// failure.
 type transport struct {
 	memberlist.Transport // sends and receives packets, accepts streams
 
 	// Fixed.
-	ctx context.Context // the node's life
-	key []byte
+	ctx     context.Context // the node's life
+	cluster string
+	ring    *ring
+	connect time.Duration // what dialing may take
+	gate    *gate
 
 	mu    sync.Mutex
 	conns map[*stream]struct{}
@@ -33,24 +37,35 @@ var _ memberlist.NodeAwareTransport = (*transport)(nil)
 
 // newTransport opens the sockets, unless cfg brings a transport, and completes
 // mc's addresses. ctx bounds the lookup of names, background is the node's life.
-func newTransport(ctx, background context.Context, cfg *Config, mc *memberlist.Config) (*transport, error) {
-	t := &transport{Transport: cfg.Transport, ctx: background, key: cfg.Key, conns: map[*stream]struct{}{}}
-	if cfg.Transport != nil && cfg.Bind == "" {
-		return t, nil // it knows its address
+func newTransport(ctx, background context.Context, cfg *Config, mc *memberlist.Config, ring *ring, refused *refusals) (*transport, error) {
+	t := &transport{
+		Transport: cfg.Transport, ctx: background, cluster: cfg.Cluster, ring: ring, connect: mc.TCPTimeout * 2 / 5,
+		conns: map[*stream]struct{}{},
 	}
+	if cfg.Transport == nil || cfg.Bind != "" { // else it knows its address
+		if err := t.bind(ctx, cfg, mc); err != nil {
+			return nil, err
+		}
+	}
+	t.gate = newGate(t.Transport, ring, cfg.Cluster, refused, mc.TCPTimeout)
+	return t, nil
+}
+
+// bind opens the sockets, unless there is a transport, and completes mc's addresses.
+func (t *transport) bind(ctx context.Context, cfg *Config, mc *memberlist.Config) error {
 	bind, err := resolveOne(ctx, cfg.Bind)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	advertise := netip.AddrPort{}
 	if cfg.Advertise != "" {
 		if advertise, err = resolveOne(ctx, cfg.Advertise); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if t.Transport == nil {
 		if t.Transport, err = listen(&bind, mc); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	switch {
@@ -59,7 +74,7 @@ func newTransport(ctx, background context.Context, cfg *Config, mc *memberlist.C
 	case !advertise.IsValid() && bind.Addr().IsUnspecified():
 		ip, err := ownAddr()
 		if err != nil {
-			return nil, errors.Join(err, t.Transport.Shutdown())
+			return errors.Join(err, t.Transport.Shutdown())
 		}
 		advertise = netip.AddrPortFrom(ip, bind.Port())
 	case !advertise.IsValid():
@@ -67,7 +82,7 @@ func newTransport(ctx, background context.Context, cfg *Config, mc *memberlist.C
 	}
 	mc.BindAddr, mc.BindPort = bind.Addr().String(), int(bind.Port())
 	mc.AdvertiseAddr, mc.AdvertisePort = advertise.Addr().String(), int(advertise.Port())
-	return t, nil
+	return nil
 }
 
 // listen opens TCP and UDP on one port, and puts the port that it took into bind.
@@ -156,6 +171,12 @@ func (t *transport) WriteToAddress(b []byte, a memberlist.Address) (time.Time, e
 	return t.WriteTo(b, a.Addr)
 }
 
+// PacketCh is memberlist.Transport's.
+func (t *transport) PacketCh() <-chan *memberlist.Packet { return t.gate.packets }
+
+// StreamCh is memberlist.Transport's.
+func (t *transport) StreamCh() <-chan net.Conn { return t.gate.streams }
+
 // DialTimeout is memberlist.Transport's.
 func (t *transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
 	return t.DialAddressTimeout(memberlist.Address{Addr: addr}, timeout)
@@ -163,7 +184,7 @@ func (t *transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, e
 
 // DialAddressTimeout is memberlist.NodeAwareTransport's.
 func (t *transport) DialAddressTimeout(a memberlist.Address, timeout time.Duration) (net.Conn, error) {
-	conn, err := t.dial(a, timeout)
+	conn, err := t.dial(a, min(timeout, t.connect))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var try *attempt
@@ -197,6 +218,7 @@ func (t *transport) dial(a memberlist.Address, timeout time.Duration) (net.Conn,
 // Shutdown is memberlist.Transport's.
 func (t *transport) Shutdown() error {
 	err := t.Transport.Shutdown()
+	t.gate.close()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for s := range t.conns {

@@ -46,6 +46,7 @@ type message struct {
 type Status struct {
 	Sockets      int     `json:"sockets"`
 	SocketsLimit int     `json:"sockets_limit"`
+	Users        int     `json:"users"`     // with a socket at least
 	Frames       uint64  `json:"frames"`    // received
 	Bytes        uint64  `json:"bytes"`     // received
 	Delivered    uint64  `json:"delivered"` // to sockets

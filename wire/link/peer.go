@@ -3,6 +3,8 @@ package link
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -282,5 +284,6 @@ func (p *peer) info() PeerInfo {
 		i.Interests += f.interests()
 	}
 	i.State = p.feeds[wire.StateLog] != nil
+	i.Open = slices.Sorted(maps.Keys(p.feeds))
 	return i
 }

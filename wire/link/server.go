@@ -216,8 +216,9 @@ func (s *Server) Followers(p wire.LogID) int {
 type PeerInfo struct {
 	Node, Region string
 	RTT          time.Duration
-	Logs         int  // fed over it
-	State        bool // the state log is one of them
+	Logs         int          // fed over it
+	State        bool         // the state log is one of them
+	Open         []wire.LogID // those logs, ascending, the state log last
 	Interests    int
 	Status       Status // as the downstream last told, zero before
 }

@@ -91,7 +91,7 @@ func TestPeersSayHowTheyAre(t *testing.T) {
 		peers = s.Peers()
 		return len(peers) == 2 && peers[1].Status.Sockets > 0 && peers[0].RTT > 0 && peers[1].RTT > 0
 	})
-	want := []link.PeerInfo{{Node: "a", Region: "r-a"}, {Node: "b", Region: "r-b", Logs: 1, Interests: 3, Status: status}}
+	want := []link.PeerInfo{{Node: "a", Region: "r-a"}, {Node: "b", Region: "r-b", Logs: 1, Open: []wire.LogID{0}, Interests: 3, Status: status}}
 	if diff := cmp.Diff(want, peers, cmpopts.IgnoreFields(link.PeerInfo{}, "RTT")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -6,6 +6,20 @@
 const DISCOVER_MS = 3000;
 const RACE_MS = 2000;
 const RACERS = 3;
+const LAPS = 2;
+/** The least time that the others have once the first is through. */
+const GRACE_MS = 100;
+/**
+ * An edge that is named first is left for a quicker one only if that is quicker by
+ * more than this, or by more than this part: the order that edges are named in knows
+ * of load and teams, and a round trip trembles.
+ */
+const SLACK_MS = 10;
+const SLACK_PART = 4;
+const FAILED = -1;
+const LATE = -2;
+/** The longest that an edge can ask to be left alone. */
+const REST_CAP_MS = 60_000;
 
 /**
  * An endpoint of an edge.
@@ -33,6 +47,10 @@ export class Edges {
   /** @type {Edge[]} */ #given;
   #fetch;
   #ranked;
+  /** Whose edge is wanted; '' = nobody's. */
+  team = '';
+  /** Until when edges asked to be left alone, by URL. @type {Map<string, number>} */
+  #rests = new Map();
 
   /**
    * @param {string[]} urls edges that the application knows, best first
@@ -48,11 +66,17 @@ export class Edges {
     this.#ranked = !nearest;
   }
 
-  /** The edge to try now. @returns {Promise<Edge>} */
-  async current() {
+  /**
+   * The edge to try now.
+   * @param {Promise<any>} [ready] by when the team is known, if it is to be asked for
+   * @returns {Promise<Edge>}
+   */
+  async current(ready) {
     if (!this.#ranked) {
       this.#ranked = true;
+      await ready?.catch(() => {});
       await this.#rank();
+      this.choose();
     }
     return this.#list[0];
   }
@@ -60,6 +84,19 @@ export class Edges {
   /** Goes to the next edge: the one tried goes to the end of the line. */
   next() {
     this.#list = [...this.#list.slice(1), this.#list[0]];
+  }
+
+  /**
+   * Puts the edges that asked to be left alone behind the others.
+   * @returns {number} how long to leave the first one alone, in ms; 0 = it asked for nothing
+   */
+  choose() {
+    const now = Date.now();
+    for (const [url, until] of this.#rests) if (until <= now) this.#rests.delete(url);
+    if (this.#rests.size === 0) return 0;
+    const left = (e) => (this.#rests.get(key(e)) ?? now) - now;
+    this.#list = [...this.#list].sort((a, b) => left(a) - left(b));
+    return left(this.#list[0]);
   }
 
   /**
@@ -90,7 +127,7 @@ export class Edges {
     this.#list = unique([...this.#list, ...found]).filter((e) => kept.has(key(e)));
   }
 
-  /** Orders the edges by the time that a ping takes; those that don't answer come last. */
+  /** Asks for the edges, and puts the nearest of the first ones named in front. */
   async #rank() {
     let list = this.#given;
     for (const edge of this.#given) {
@@ -100,33 +137,95 @@ export class Edges {
       break;
     }
     const racers = list.slice(0, RACERS);
-    const took = await Promise.all(racers.map((e) => this.#ping(e).catch(() => Infinity)));
-    const order = racers.map((e, i) => ({ e, ms: took[i] })).sort((a, b) => a.ms - b.ms || 0);
-    const answered = order.filter((o) => o.ms < Infinity).map((o) => o.e);
-    this.#list = unique([...answered, ...list.slice(RACERS), ...racers]);
+    const took = await this.#measure(racers);
+    const those = (is) => racers.filter((_, i) => is(took[i]));
+    const failed = those((ms) => ms === FAILED);
+    const rest = list.filter((e) => !failed.includes(e));
+    const winner = racers[best(took)];
+    this.#list = winner ? unique([winner, ...those((ms) => ms >= 0), ...rest, ...failed]) : list;
+  }
+
+  /**
+   * Looks whether one of the first edges that the current one names is clearly
+   * nearer: it is in front then.
+   * @param {Edge} current
+   */
+  async nearer(current) {
+    const found = await this.#ask(current);
+    const now = Date.now();
+    const fit = found.filter((e) => key(e) !== key(current) && !(this.#rests.get(key(e)) > now));
+    const racers = [current, ...fit.slice(0, RACERS)];
+    const winner = best(await this.#measure(racers));
+    if (winner <= 0) return false;
+    this.#list = unique([racers[winner], ...this.#list]);
+    return true;
+  }
+
+  /** Has the edges raced again before the next dial. */
+  again() {
+    this.#ranked = false;
+  }
+
+  /**
+   * The round trip to each edge in ms, all at once. When one is through, the others
+   * get as long again: one that needs more than twice the time, connecting included, is
+   * hardly the nearest.
+   * @param {Edge[]} racers
+   * @returns {Promise<number[]>} FAILED: doesn't answer; LATE: it was over before
+   */
+  async #measure(racers) {
+    const stop = new AbortController();
+    const start = performance.now();
+    let end = setTimeout(() => stop.abort(), RACE_MS);
+    let first = true;
+    const took = await Promise.all(racers.map(async (edge) => {
+      try {
+        const ms = await this.#lap(edge, stop.signal);
+        if (first) {
+          first = false;
+          clearTimeout(end);
+          end = setTimeout(() => stop.abort(), Math.max(GRACE_MS, performance.now() - start));
+        }
+        return ms;
+      } catch {
+        return stop.signal.aborted ? LATE : FAILED;
+      }
+    }));
+    clearTimeout(end);
+    return took;
   }
 
   async #ask(edge) {
-    const answer = await this.#get(edge, 'v1/edges', DISCOVER_MS);
-    const { edges } = await answer.json();
+    const path = 'v1/edges' + (this.team && `?team=${encodeURIComponent(this.team)}`);
+    const answer = await this.#get(edge, path, AbortSignal.timeout(DISCOVER_MS));
+    const { edges, retry_after_ms: rest } = await answer.json();
+    if (rest > 0) this.#rests.set(key(edge), Date.now() + Math.min(rest, REST_CAP_MS));
     return edges.filter((e) => typeof e?.url === 'string' && e.url !== '');
   }
 
-  /** The second of two pings counts: the first one pays for the connection. */
-  async #ping(edge) {
-    await (await this.#get(edge, 'v1/ping', RACE_MS)).text();
-    const start = performance.now();
-    await (await this.#get(edge, 'v1/ping', RACE_MS)).text();
-    return performance.now() - start;
+  /** The quicker of two pings; one before them pays for the connection. */
+  async #lap(edge, signal) {
+    let quickest = Infinity;
+    for (let i = 0; i <= LAPS; i++) {
+      const start = performance.now();
+      await (await this.#get(edge, 'v1/ping', signal)).text();
+      if (i > 0) quickest = Math.min(quickest, performance.now() - start);
+    }
+    return quickest;
   }
 
-  async #get(edge, path, ms) {
-    const answer = await this.#fetch(endpoint(edge.url, path, 'http'), {
-      cache: 'no-store', credentials: 'omit', signal: AbortSignal.timeout(ms),
-    });
+  async #get(edge, path, signal) {
+    const answer = await this.#fetch(endpoint(edge.url, path, 'http'), { cache: 'no-store', credentials: 'omit', signal });
     if (!answer.ok) throw new Error(`${answer.url}: status ${answer.status}`);
     return answer;
   }
+}
+
+/** The first whose time is about that of the quickest; -1 if none has one. @param {number[]} took */
+function best(took) {
+  const quickest = Math.min(...took.filter((ms) => ms >= 0));
+  const slack = Math.max(SLACK_MS, quickest / SLACK_PART);
+  return took.findIndex((ms) => ms >= 0 && ms <= quickest + slack);
 }
 
 /** First of each URL wins; a trailing slash makes no other edge. @param {Edge[]} edges */

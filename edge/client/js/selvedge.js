@@ -19,12 +19,24 @@ export { SelvedgeError };
 const VERSION = 'selvedge-js/1';
 const BACKOFF_BASE_MS = 250;
 const BACKOFF_CAP_MS = 15_000;
+/** What clients are spread over whom an edge told when to come. */
+const SPREAD_MS = 1000;
+const PACED = 'the edge asks to be left alone for now';
 /** A session that lived this long was a good one: its end starts the backoff anew. */
 const GOOD_SESSION_MS = 5000;
 /** When an edge is asked again that could not answer for what is watched. */
 const WATCH_AGAIN_MS = 5000;
 /** The longest delay that setTimeout takes. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** After so many failures in a row, one more of an edge that welcomes makes it be left. */
+const SAME_EDGE = 2;
+/**
+ * How long after a reconnect, at most, it is looked whether another edge is nearer;
+ * so many times, after twice as long each time.
+ */
+const NEARER_MS = 30_000;
+const NEARER_TIMES = 5;
 
 /** How often the edges of the cluster are asked for. */
 const LEARN_MS = 600_000;
@@ -45,7 +57,9 @@ const DEFECTS = new Set([1002, 1003, 1007, 1009]);
  * @property {string[]} [topics] topics to subscribe to from the start
  * @property {string[]|null} [focus] the rooms that have the focus from the start; null = all
  * @property {number} [objects] how many documents are kept, beside those that are watched; 10,000 if absent
- * @property {boolean} [nearest] race the first three edges that the given ones name, and start at the quickest
+ * @property {boolean} [nearest] measure the round trip to the first three edges that the given ones name, and start at
+ *   the best; look again when the network changes, and some times after a reconnect
+ * @property {string} [team] whose edge is wanted: where a team's clients meet. Absent: the token's claim `team`
  * @property {typeof globalThis.WebSocket} [WebSocket] another implementation
  * @property {typeof globalThis.fetch} [fetch] another implementation
  */
@@ -96,7 +110,8 @@ class Client {
   #failures = 0;
   /** Goes up with each attempt and with close: what belongs to an older one stays silent. */
   #turn = 0;
-  #timers = { retry: 0, leave: 0, refresh: 0, learn: 0, watch: 0 };
+  #timers = { retry: 0, leave: 0, refresh: 0, learn: 0, watch: 0, nearer: 0 };
+  #welcomes = 0;
   #hole = '';
   /** Where a goaway said to go. @type {import('./edges.js').Edge[]|null} */
   #hint = null;
@@ -111,7 +126,9 @@ class Client {
     this.#cursor.focus(options.focus ?? null);
     this.#objects = new Objects(options.objects, (change) => (this.#news ? this.#news.push(change) : this.#emit('object', change)));
     this.#edges = new Edges([edges].flat().filter(Boolean), options.nearest ?? false, (...a) => fetch(...a));
-    globalThis.addEventListener?.('online', this.#hurry);
+    this.#edges.team = options.team ?? '';
+    globalThis.addEventListener?.('online', this.#moved);
+    globalThis.navigator?.connection?.addEventListener?.('change', this.#moved);
     globalThis.document?.addEventListener('visibilitychange', this.#hurry);
     queueMicrotask(() => this.#dial());
   }
@@ -294,14 +311,18 @@ class Client {
     const turn = ++this.#turn;
     clearTimeout(this.#timers.retry);
     this.#timers.retry = 0;
+    const given = this.#fetchToken();
     try {
-      const [edge, token] = await Promise.all([this.#edges.current(), this.#fetchToken()]);
+      const [edge, token] = await Promise.all([this.#edges.current(given), given]);
       if (turn !== this.#turn || this.#state.state === 'closed') return;
       this.#edge = edge;
+      if (this.#failures === 0 && this.#edges.choose() > 0) return this.#retry({ code: 0, reason: PACED });
+      const hello = this.#hello(token);
       this.#connection = new Connection({
         WebSocket: this.#o.WebSocket,
-        url: endpoint(edge.url, 'v1/socket', 'ws'),
-        hello: this.#hello(token),
+        // An edge in a storm takes those first that come back.
+        url: endpoint(edge.url, hello.resume ? 'v1/socket?resume=1' : 'v1/socket', 'ws'),
+        hello,
         onmessage: (m) => turn === this.#turn && this.#receive(m),
         onend: (end) => turn === this.#turn && this.#ended(end),
       });
@@ -314,6 +335,8 @@ class Client {
 
   async #fetchToken() {
     this.#token ??= await this.#o.token();
+    const { team = '' } = claims(this.#token);
+    this.#edges.team = this.#o.team ?? String(team);
     return this.#token;
   }
 
@@ -367,6 +390,7 @@ class Client {
     this.#news = null;
     this.#planRefresh();
     this.#planLearning(0);
+    if (this.#welcomes++ > 0) this.#planNearer(0);
     const edge = { ...this.#edge, ...m.edge };
     const moved = edge.id !== this.#servedBy;
     this.#servedBy = edge.id;
@@ -436,15 +460,35 @@ class Client {
     if (code === CLOSE.rateLimited) this.#failures = Math.max(this.#failures, 4);
     // A cut may be a blip: the same edge has what we need in its cache.
     if (this.#hint) this.#takeHint();
-    else if (!welcomed || code === CLOSE.goingAway || code === CLOSE.restart) this.#edges.next();
+    else if (!welcomed || this.#failures >= SAME_EDGE || code === CLOSE.goingAway || code === CLOSE.restart) this.#edges.next();
+    const again = !welcomed && this.#failures > 0;
     this.#retry({ code, reason });
+    if (again) this.#askWhy(this.#edge);
   }
 
-  /** Full jitter: any moment in a window that doubles. The first one is short. */
+  /**
+   * Pages are not told of an edge's 503, nor of its Retry-After. So an edge that failed
+   * again is asked for the others: if it refuses clients for their number, it says
+   * there when to come, and is left alone until then.
+   */
+  async #askWhy(edge) {
+    const turn = this.#turn;
+    await this.#edges.learn(edge);
+    if (turn !== this.#turn || this.#timers.retry === 0 || this.#edges.choose() === 0) return;
+    this.#failures--; // it is the same wait
+    this.#retry({ code: 0, reason: PACED });
+  }
+
+  /**
+   * Full jitter: any moment in a window that doubles. The first one is short. Where
+   * an edge said when to come, it knows better.
+   */
   #retry({ code, reason }) {
-    const window = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** this.#failures);
-    const retryInMs = Math.round(Math.random() * window);
+    const rest = this.#edges.choose();
+    const window = rest > 0 ? SPREAD_MS : Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** this.#failures);
+    const retryInMs = Math.round(rest + Math.random() * window);
     const attempt = ++this.#failures;
+    clearTimeout(this.#timers.retry);
     this.#timers.retry = setTimeout(() => this.#dial(), retryInMs);
     const state = this.#state.state === 'connecting' ? 'connecting' : 'reconnecting';
     this.#setState({ state, retryInMs, attempt, code, reason });
@@ -478,6 +522,7 @@ class Client {
     clearTimeout(this.#timers.refresh);
     clearTimeout(this.#timers.learn);
     clearTimeout(this.#timers.watch);
+    clearTimeout(this.#timers.nearer);
     this.#requests.pause();
   }
 
@@ -486,7 +531,8 @@ class Client {
     this.#drop();
     clearTimeout(this.#timers.retry);
     this.#timers.retry = 0;
-    globalThis.removeEventListener?.('online', this.#hurry);
+    globalThis.removeEventListener?.('online', this.#moved);
+    globalThis.navigator?.connection?.removeEventListener?.('change', this.#moved);
     globalThis.document?.removeEventListener('visibilitychange', this.#hurry);
     this.#requests.fail(new SelvedgeError(error, reason));
     this.#setState({ state: 'closed', code, reason });
@@ -498,6 +544,34 @@ class Client {
     if (this.#live) this.#connection.ping().catch(() => {});
     else if (this.#timers.retry !== 0 && this.#state.retryInMs > BACKOFF_BASE_MS) this.#dial();
   };
+
+  /** Another network: what was nearest may be no more. */
+  #moved = () => {
+    if (!this.#o.nearest) return this.#hurry();
+    if (this.#live) this.#nearer();
+    else this.#edges.again();
+    return this.#hurry();
+  };
+
+  /** Looks in a while whether another edge is nearer: not all clients of one that is back at once. */
+  #planNearer(times) {
+    if (!this.#o.nearest || times === NEARER_TIMES) return;
+    this.#timers.nearer = setTimeout(() => {
+      this.#nearer();
+      this.#planNearer(times + 1);
+    }, NEARER_MS * 2 ** times * (0.5 + Math.random() / 2));
+  }
+
+  /** Moves to an edge that is clearly nearer, if there is one. */
+  async #nearer() {
+    const turn = this.#turn;
+    const found = await this.#edges.nearer(this.#edge).catch(() => false);
+    if (!found || turn !== this.#turn) return;
+    this.#drop();
+    this.#failures = 0;
+    this.#setState({ state: 'reconnecting', retryInMs: 0, attempt: 0, code: CLOSE.goingAway, reason: 'another edge is nearer' });
+    this.#dial();
+  }
 
   /** Fetches a new token before this one expires, where its `exp` can be read. */
   #planRefresh() {
@@ -549,10 +623,16 @@ class Client {
 
 /** When a JWT expires, in Unix ms; NaN if it doesn't say. */
 function expiry(token) {
+  return claims(token).exp * 1000;
+}
+
+/** What a JWT claims, unchecked; {} if it can't be read. */
+function claims(token) {
   try {
-    return JSON.parse(atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/'))).exp * 1000;
+    const bytes = Uint8Array.from(atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/')), (c) => c.charCodeAt(0));
+    return JSON.parse(new TextDecoder().decode(bytes)) ?? {};
   } catch {
-    return NaN;
+    return {};
   }
 }
 

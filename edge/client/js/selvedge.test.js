@@ -27,7 +27,7 @@ test('a cut resumes from the cursor, quickly, at the same edge', async (t) => {
   assert.equal(of('state').at(-1).retryInMs, 125);
   await pass(125);
   s = await edge.dial();
-  assert.equal(s.url, 'ws://a.test/v1/socket');
+  assert.equal(s.url, 'ws://a.test/v1/socket?resume=1');
   const hello = await s.welcome();
   assert.deepEqual(hello.resume, { epoch: 'e1', at: { 0: 101, 1: 200 }, v: 5 });
   s.send(message(101));
@@ -100,7 +100,7 @@ test('edges learned after a welcome take over from one that died', async (t) => 
   (await edge.dial()).close(1006); // refused: it is dead
   await pass(250);
   s = await edge.dial();
-  assert.equal(s.url, 'ws://c.test/v1/socket');
+  assert.equal(s.url, 'ws://c.test/v1/socket?resume=1');
 });
 
 test('a client that knows but one edge keeps asking for others', async (t) => {
@@ -115,7 +115,7 @@ test('a client that knows but one edge keeps asking for others', async (t) => {
   s.close(1001);
   await pass(125);
   s = await edge.dial();
-  assert.equal(s.url, 'ws://b.test/v1/socket');
+  assert.equal(s.url, 'ws://b.test/v1/socket?resume=1');
 });
 
 test('goaway moves before the deadline to the edge named', async (t) => {
@@ -127,7 +127,7 @@ test('goaway moves before the deadline to the edge named', async (t) => {
   assert.equal(edge.waiting, 0);
   await pass(1);
   s = await edge.dial();
-  assert.equal(s.url, 'ws://d.test/v1/socket');
+  assert.equal(s.url, 'ws://d.test/v1/socket?resume=1');
   const hello = await s.welcome();
   assert.ok(hello.resume);
 });
@@ -145,7 +145,7 @@ test('what waits for an answer moves along, and no frame is lost or comes twice'
   assert.equal(of('state').at(-1).retryInMs, 0);
   s.send(message(102)); // too late: it comes again
   s = await edge.dial();
-  assert.equal(s.url, 'ws://d.test/v1/socket');
+  assert.equal(s.url, 'ws://d.test/v1/socket?resume=1');
   const hello = await s.welcome({ edge: { id: 'edge-2', region: 'eu-west' } });
   assert.equal(hello.resume.at[0], 101);
   assert.deepEqual(await s.next(), first);
@@ -165,7 +165,7 @@ test('an edge that goes before its deadline is still left for the one it named',
   s.close(1006);
   await pass(125);
   s = await edge.dial();
-  assert.equal(s.url, 'ws://d.test/v1/socket');
+  assert.equal(s.url, 'ws://d.test/v1/socket?resume=1');
 });
 
 for (const [code, error] of [[4001, 'unauthorized'], [4003, 'forbidden'], [4004, 'bad_request']]) {
@@ -392,30 +392,59 @@ test('a listener that throws harms neither the cursor nor the others', async (t)
   assert.equal(client.cursor.at[0], 101);
 });
 
-test('nearest races the first three edges', async (t) => {
-  // c answers at 5 ms and only then b, at 50 ms; a is down.
-  let clock = 0;
-  let first;
-  const answered = new Promise((resolve) => (first = resolve));
-  const pings = { 'b.test': 0, 'c.test': 0 };
-  const fetch = async (url) => {
-    const { host, pathname } = new URL(url);
-    if (pathname === '/v1/edges') {
-      return { ok: true, json: async () => ({ edges: ['a', 'b', 'c', 'd'].map((h) => ({ url: `http://${h}.test` })) }) };
-    }
-    assert.notEqual(host, 'd.test', 'the fourth is not in the race');
-    if (host === 'a.test') throw new Error('down');
-    if (++pings[host] === 2) {
-      if (host === 'b.test') await answered;
-      clock = host === 'b.test' ? 50 : 5;
-      if (host === 'c.test') setImmediate(first);
-    }
-    return { ok: true, text: async () => '' };
-  };
-  const { edge } = setup(t, { nearest: true, fetch });
-  mock.method(performance, 'now', () => clock);
-  assert.equal((await edge.dial()).url, 'ws://c.test/v1/socket');
-  assert.deepEqual(pings, { 'b.test': 2, 'c.test': 2 });
+/** A fetch to which edges answer that they name, and ask to be left alone for so long. */
+const resting = (rests) => async (url) => {
+  const { host, pathname } = new URL(url);
+  const edges = Object.keys(rests).map((h) => ({ url: `http://${h}` }));
+  if (pathname === '/v1/ping') return { ok: true, text: async () => '' };
+  return { ok: true, json: async () => ({ edges, ...(rests[host] && { retry_after_ms: rests[host] }) }) };
+};
+
+test('an edge that refuses twice is asked why, and left alone as long as it says', async (t) => {
+  const { edge, of } = setup(t, { fetch: resting({ 'a.test': 8000 }) });
+  (await edge.dial()).close(1006);
+  await pass(125);
+  (await edge.dial()).close(1006);
+  await pass(0);
+  assert.equal(of('state').at(-1).retryInMs, 8500);
+  assert.equal(of('state').at(-1).attempt, 2);
+  await pass(8499);
+  assert.equal(edge.waiting, 0);
+  await pass(1);
+  await (await edge.dial()).welcome();
+  assert.equal(of('state').at(-1).state, 'connected');
+});
+
+test('an edge that has room is taken before one that asks to be left alone', async (t) => {
+  const { edge, of } = setup(t, { edges: ['http://a.test', 'http://b.test'], fetch: resting({ 'a.test': 8000, 'b.test': 0 }), nearest: true });
+  assert.equal((await edge.dial()).url, 'ws://b.test/v1/socket');
+  assert.equal(of('state').length, 0);
+});
+
+test('if all edges ask to be left alone, the first dial waits', async (t) => {
+  const { edge, of } = setup(t, { fetch: resting({ 'a.test': 8000 }), nearest: true });
+  await pass(0);
+  assert.equal(of('state').at(-1).retryInMs, 8500);
+  await pass(8499);
+  assert.equal(edge.waiting, 0);
+  await pass(1);
+  assert.equal((await edge.dial()).url, 'ws://a.test/v1/socket');
+});
+
+test('no edge is left alone for more than a minute', async (t) => {
+  const { of } = setup(t, { fetch: resting({ 'a.test': 86_400_000 }), nearest: true });
+  await pass(0);
+  assert.equal(of('state').at(-1).retryInMs, 60_500);
+});
+
+test('who has a cursor says so when it asks for its socket', async (t) => {
+  const { edge } = setup(t);
+  const s = await edge.dial();
+  assert.equal(s.url, 'ws://a.test/v1/socket');
+  await s.welcome();
+  s.close(1006);
+  await pass(125);
+  assert.equal((await edge.dial()).url, 'ws://a.test/v1/socket?resume=1');
 });
 
 test('wrong options are refused with the value and the way out', () => {
