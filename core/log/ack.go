@@ -24,6 +24,7 @@ const (
 	codeNoStorage         = 10047
 	codeExceedsMaximum    = 10054
 	codeWrongLast         = int(jetstream.JSErrCodeStreamWrongLastSequence)
+	codeNoReplicas        = 10074
 	codeStoreFailed       = 10077
 	codeOffline           = 10118
 	codeSameInProcess     = 10158 // the first with this idempotency id isn't decided yet
@@ -61,6 +62,9 @@ func (c *ackCall) answer(m *nats.Msg) bool {
 		c.store.advance(c.p, a.seq) // also when nobody waits any more
 		if c.id != (dedupID{}) {
 			c.store.recent[c.p].add(c.id, a.seq, time.Now())
+			if t := c.sess.telling.Load(); t != nil {
+				t.tell(c.p, c.id, a.seq)
+			}
 		}
 	}
 	c.say(a)

@@ -33,12 +33,14 @@ type mark struct {
 	// Shown are positions that readers may have seen, by log ("state" for the
 	// state log). They lag a few seconds behind.
 	Shown map[string]wire.Seq `json:"shown"`
+	// Proofs are what was at some of these: see proof.go.
+	Proofs map[string][]proof `json:"proofs,omitempty"`
 }
 
 // equal does not look at the clocks.
 func (m *mark) equal(o *mark) bool {
 	return m.Kind == o.Kind && m.Doubt == o.Doubt && m.Epoch == o.Epoch && m.BootID == o.BootID && m.Logs == o.Logs && m.Sync == o.Sync &&
-		m.Clean == o.Clean && maps.Equal(m.Shown, o.Shown)
+		m.Clean == o.Clean && maps.Equal(m.Shown, o.Shown) && equalProofs(m.Proofs, o.Proofs)
 }
 
 // stale says why the logs of m, which now end at ends, may lack a tail that

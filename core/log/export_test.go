@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"testing"
 	"time"
 
 	"selvedge/wire"
@@ -64,3 +65,23 @@ var (
 	ErrElected   = errElected
 	ElectedGrace = electedGrace
 )
+
+// Forgets makes the engine forget the ids of log 0, up to the newest.
+func Forgets(t *testing.T, s *Store, last *wire.Post) {
+	t.Helper()
+	forgets(t, s, last)
+}
+
+// Remembers reports whether a core knows by itself of a post's id.
+func Remembers(s *Store, p *wire.Post, publisher string) bool {
+	_, ok := s.recent[wire.LogOf(p.Ch, s.Logs())].find(idOf(p.Ch, publisher, p.MsgID), time.Now())
+	return ok
+}
+
+// Session is the current one, nil = there is none.
+func Session(s *Store) any {
+	if sess, err := s.session(); err == nil {
+		return sess
+	}
+	return nil
+}

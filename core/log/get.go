@@ -2,7 +2,6 @@ package log
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -32,7 +31,7 @@ type record struct {
 	seq    wire.Seq
 	data   []byte
 	msgID  string // what dedupID.String gave; "" = none
-	stored string // when, by the wall clock then, as RFC 3339 has it; batches only
+	stored string // when, by the wall clock then, as RFC 3339 has it
 	// pending is how many more the request would match after this one; batches only.
 	pending uint64
 }
@@ -48,7 +47,7 @@ const readLimit = 10 * time.Second
 type getCall struct {
 	batch bool
 	at    time.Time
-	done  chan struct{} // closed by end
+	ends  chan<- *getCall // gets this call when it has ended; it never blocks
 
 	mu      sync.Mutex
 	records []record
@@ -67,7 +66,7 @@ func (c *getCall) fail(err error) {
 func (c *getCall) endLocked(err error) {
 	if !c.ended {
 		c.ended, c.err = true, err
-		close(c.done)
+		c.ends <- c
 	}
 }
 
@@ -94,11 +93,10 @@ func (c *getCall) answer(m *nats.Msg) (last bool) {
 		c.endLocked(unavailable(errors.New("it sent a record without a position")))
 		return true
 	}
-	r := record{seq: wire.Seq(seq), data: m.Data, msgID: m.Header.Get(jetstream.MsgIDHeader)}
+	r := record{seq: wire.Seq(seq), data: m.Data, msgID: m.Header.Get(jetstream.MsgIDHeader), stored: m.Header.Get("Nats-Time-Stamp")}
 	if c.batch {
 		// Absent or odd is zero: no more than what the batch brings.
 		r.pending, _ = strconv.ParseUint(m.Header.Get("Nats-Num-Pending"), 10, 64)
-		r.stored = m.Header.Get("Nats-Time-Stamp")
 	} else {
 		defer c.endLocked(nil)
 	}
@@ -135,29 +133,9 @@ func (s *Store) get(ctx context.Context, p wire.LogID, req getRequest) ([]record
 	return records, err
 }
 
-// ask is get by whichever copy is near.
-func (sess *session) ask(ctx context.Context, stream string, req getRequest) ([]record, error) {
-	req.MaxBytes = min(req.MaxBytes, sess.chunk)
-	b, err := json.Marshal(req)
-	if err != nil {
-		return nil, fmt.Errorf("encode a read: %w", err)
-	}
-	c := &getCall{batch: req.Batch > 0, at: time.Now(), done: make(chan struct{})}
-	id, err := sess.gets.ask("$JS.API.DIRECT.GET."+stream, nil, b, c)
-	if err != nil {
-		return nil, err
-	}
-	limit := time.NewTimer(readLimit)
-	defer limit.Stop()
-	select {
-	case <-c.done:
-	case <-ctx.Done():
-		c.fail(unavailable(ctx.Err()))
-	case <-limit.C:
-		c.fail(unavailable(errors.New("it does not answer")))
-	}
-	sess.gets.forget(id)
+// count is how many records have come.
+func (c *getCall) count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.records, c.err
+	return len(c.records)
 }

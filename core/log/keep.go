@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -22,10 +23,9 @@ const (
 	reopenLimit = 30 * time.Second // several copies that have no leader for so long are begun with anew
 )
 
-// keep watches over the session, opens another when it fails, and keeps the
-// mark fresh. It is the Store's only goroutine.
+// keep opens another session when one fails, looks at the other cores, and keeps
+// the mark fresh. What it asks may take its time, so watch is another goroutine.
 func (s *Store) keep(ctx context.Context) {
-	defer close(s.kept)
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	others, stop := s.watchPeers()
@@ -47,13 +47,13 @@ func (s *Store) keep(ctx context.Context) {
 		case <-others:
 			s.readdress(ctx, sess)
 		case <-ticker.C:
-			watch(sess)
 			if sess.replicated() && time.Since(looked) >= epochPeriod {
 				looked = time.Now()
 				s.look(ctx, sess)
 			}
 			if time.Since(saved) >= savePeriod {
 				saved = time.Now()
+				s.prove(ctx, sess)
 				if err := s.save(false); err != nil {
 					s.log.WarnContext(ctx, "the mark of the logs can't be written", "err", err)
 				}
@@ -62,10 +62,26 @@ func (s *Store) keep(ctx context.Context) {
 	}
 }
 
-// watch fails a session, or the appends in it, that get no answer. A single file
+// watch looks at what waits in the session, every tick.
+func (s *Store) watch(ctx context.Context) {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if sess, err := s.session(); err == nil {
+			failSilent(sess)
+		}
+	}
+}
+
+// failSilent fails a session, or the appends in it, that get no answer. A single file
 // store that can't write says nothing to who appends: its error is in the health
 // report only. Of several servers, the leader may have gone with the question.
-func watch(sess *session) {
+func failSilent(sess *session) {
 	oldest := sess.acks.oldest()
 	switch {
 	case sess.replicated():
@@ -122,7 +138,11 @@ func (s *Store) tryReopen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.resume(ctx, sess); err != nil {
+	err = s.resume(ctx, sess)
+	if err == nil {
+		err = s.shareIDs(sess)
+	}
+	if err != nil {
 		sess.close()
 		return err
 	}
@@ -136,39 +156,44 @@ func (s *Store) tryReopen(ctx context.Context) error {
 // resume opens the logs that this store has had open, if they still have all
 // that it knows of.
 func (s *Store) resume(ctx context.Context, sess *session) error {
-	lasts, err := s.endsOf(ctx, sess)
+	lasts, why, err := s.endsOf(ctx, sess)
 	if err != nil {
 		return err
 	}
 	for i, last := range lasts {
 		if end := s.ends[i].Load(); uint64(last) < end {
-			why := fmt.Sprintf("one ends at %d, %d was shown", last, end)
-			if sess.replicated() {
-				return s.loseShared(ctx, sess, why)
-			}
-			return s.loseTail(ctx, newEpoch(), nil, why)
+			why = fmt.Sprintf("one ends at %d, %d was shown", last, end)
 		}
 	}
-	return nil
+	switch {
+	case why == "":
+		return nil
+	case sess.replicated():
+		return s.loseShared(ctx, sess, why)
+	}
+	return s.loseTail(ctx, newEpoch(), nil, why)
 }
 
-// endsOf is where the logs of a session end that was opened again. Several copies
+// endsOf is where the logs of a session end that was opened again, and why they are
+// others than they were, "" = they aren't. Several copies
 // take their time to be found, and to agree on leaders: to close the session
 // meanwhile would begin all of that anew.
-func (s *Store) endsOf(ctx context.Context, sess *session) ([]wire.Seq, error) {
+func (s *Store) endsOf(ctx context.Context, sess *session) (lasts []wire.Seq, why string, err error) {
 	for began := time.Now(); ; {
-		lasts, _, err := sess.makeLogs(ctx, &s.cfg)
+		if lasts, _, err = sess.makeLogs(ctx, &s.cfg); err == nil {
+			why, err = s.disproved(ctx, sess, s.proofs)
+		}
 		if err == nil || !sess.replicated() || errors.Is(err, ErrSettings) || time.Since(began) > reopenLimit || sess.gaveUp() {
-			return lasts, err
+			return lasts, why, err
 		}
 		select {
 		case <-sess.failed:
-			return nil, sess.cause
+			return nil, "", sess.cause
 		default:
 			s.readdress(ctx, sess)
 		}
 		if sleep(ctx, settlePause) != nil {
-			return nil, fmt.Errorf("%w: %w", unavailable(ctx.Err()), err)
+			return nil, "", fmt.Errorf("%w: %w", unavailable(ctx.Err()), err)
 		}
 	}
 }
@@ -178,7 +203,10 @@ func (s *Store) endsOf(ctx context.Context, sess *session) ([]wire.Seq, error) {
 func (s *Store) loseTail(ctx context.Context, epoch string, shown map[string]wire.Seq, why string) error {
 	err := fmt.Errorf("%w: %s: restart the core", ErrTailLost, why)
 	s.log.ErrorContext(ctx, "the logs need a new epoch", "err", err)
-	s.mark.Epoch, s.mark.Clean, s.mark.Shown = epoch, true, shown
+	s.mark.Epoch, s.mark.Clean, s.mark.Shown, s.mark.Proofs = epoch, true, shown, nil
+	if s.cfg.kind() == kindCluster {
+		s.mark.Proofs = maps.Clone(s.proofs) // the next start looks whether this copy is like the others'
+	}
 	err = errors.Join(err, writeMark(s.cfg.Dir, &s.mark))
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,7 +218,7 @@ func (s *Store) loseTail(ctx context.Context, epoch string, shown map[string]wir
 func (s *Store) save(clean bool) error {
 	m := s.mark
 	m.Shown, m.Clean, m.Doubt = s.shown(), clean, s.doubt != ""
-	m.Clocks = readClocks()
+	m.Proofs, m.Clocks = maps.Clone(s.proofs), readClocks()
 	stepped := step(s.mark.Clocks, m.Clocks)
 	if stepped != 0 {
 		s.log.Warn("the wall clock was set: the ages of frames are by it", "forward", stepped)

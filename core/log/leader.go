@@ -30,8 +30,9 @@ func (sess *session) askLeader(ctx context.Context, stream string, req getReques
 	var answer struct {
 		Error   *jetstream.APIError `json:"error"`
 		Message struct {
-			Seq  wire.Seq `json:"seq"`
-			Data []byte   `json:"data"`
+			Seq    wire.Seq `json:"seq"`
+			Data   []byte   `json:"data"`
+			Stored string   `json:"time"`
 		} `json:"message"`
 	}
 	if err := json.Unmarshal(m.Data, &answer); err != nil {
@@ -45,5 +46,5 @@ func (sess *session) askLeader(ctx context.Context, stream string, req getReques
 	case answer.Message.Seq == 0:
 		return record{}, unavailable(errors.New("it sent a record without a position"))
 	}
-	return record{seq: answer.Message.Seq, data: answer.Message.Data}, nil
+	return record{seq: answer.Message.Seq, data: answer.Message.Data, stored: answer.Message.Stored}, nil
 }

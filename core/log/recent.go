@@ -10,8 +10,8 @@ import (
 // recent remembers the idempotency ids of one log for a window, by the monotonic
 // clock. The log's engine remembers them, too, but by the wall clock: when that is
 // set forward, it forgets all at once. So this is asked first; what it does not
-// know (another core took the first, or the process was started since) the engine
-// may. Safe for concurrent use.
+// know (the process was started since, or another core took the first and could not
+// tell: see told.go) the engine may. Safe for concurrent use.
 //
 // It takes about 100 bytes for an id, for one window at least and two at most.
 type recent struct {

@@ -39,6 +39,8 @@ type session struct {
 	gets   *mux
 	js     jetstream.JetStream // on read
 	worked atomic.Bool         // an append was acknowledged
+	// telling is set once, by who opens the session for a store with several cores.
+	telling atomic.Pointer[telling]
 
 	failOnce sync.Once
 	failed   chan struct{} // closed by fail
@@ -139,6 +141,9 @@ func (s *session) close() {
 	}
 	if s.gets != nil {
 		s.gets.failAll(s.cause)
+	}
+	if t := s.telling.Load(); t != nil {
+		t.flush() // what it still has to tell, if it can
 	}
 	for _, nc := range []*nats.Conn{s.pub, s.read} {
 		if nc != nil {

@@ -20,8 +20,8 @@ import (
 // the condition that nobody was faster.
 //
 // With an external NATS it changes when a log ends before a position that this
-// core has shown, or when a log is missing. What else its operator loses is the
-// operator's to know.
+// core has shown, or has another record there (proof.go), or when a log is
+// missing. What else its operator loses is the operator's to know.
 //
 // In a cluster, an acknowledged record is in two copies of three. A core is in
 // doubt when its own copy may lack a tail: the system went down while the logs
@@ -40,7 +40,8 @@ import (
 //
 // The epoch changes once for all that were in doubt then: the record names their
 // starts. It also changes when a log ends before a position that a core has
-// shown. A core is in doubt until its copies have what the leaders' have.
+// shown, or has another record there: see proof.go, also for what becomes of the
+// core's own copy then. A core is in doubt until its copies have what the leaders' have.
 
 // sharedEpoch is that record.
 type sharedEpoch struct {
@@ -124,46 +125,65 @@ func (s *Store) trySettle(ctx context.Context, sess *session, was *mark) (out se
 		return out, err
 	}
 	out = settled{epoch: found, lasts: lasts}
-	if out.why, err = s.doubted(ctx, sess, was, &out, at, made); err != nil || out.why == "" {
-		return out, err
+	out.why = s.doubted(was, &out, at, made)
+	unlike, copied := "", false
+	if was.Epoch != "" && at > 0 && !made {
+		if unlike, copied, err = s.unlike(ctx, sess, was, &out); err != nil {
+			return out, err
+		}
 	}
-	next := sharedEpoch{Epoch: newEpoch(), Logs: s.cfg.Logs, Cause: out.why, Covers: s.doubts()}
-	if err := sess.writeEpoch(ctx, &next, at); err != nil {
-		return out, err // someone was faster, or it is not known: look again
+	if was.Epoch == found.Epoch {
+		out.why = or(out.why, unlike)
 	}
-	out.epoch = next
+	if out.why != "" {
+		next := sharedEpoch{Epoch: newEpoch(), Logs: s.cfg.Logs, Cause: out.why, Covers: s.doubts()}
+		if err := sess.writeEpoch(ctx, &next, at); err != nil {
+			return out, err // someone was faster, or it is not known: look again
+		}
+		out.epoch = next
+	}
+	if copied {
+		return out, fmt.Errorf("%w: %s has a copy of the logs that differs from the other cores' (%s): keep it elsewhere if it matters, and start this core with an empty folder: the others fill it",
+			ErrSettings, s.cfg.Dir, unlike)
+	}
 	return out, nil
 }
 
 // doubted says why the epoch that was found can't stay, "" = it can.
-func (s *Store) doubted(ctx context.Context, sess *session, was *mark, out *settled, at wire.Seq, made bool) (string, error) {
+func (s *Store) doubted(was *mark, out *settled, at wire.Seq, made bool) string {
 	known := was.Epoch != "" && was.Epoch == out.epoch.Epoch
 	switch {
 	case at == 0:
-		return "new logs", nil
+		return "new logs"
 	case made:
-		return "a log was missing", nil
+		return "a log was missing"
 	case s.risky && !slices.Contains(out.epoch.Covers, s.doubt) && (known || was.Epoch == ""):
-		return "this core and another may lack a tail", nil
-	case !known:
-		return "", nil
+		return "this core and another may lack a tail"
+	}
+	return ""
+}
+
+// unlike says how the logs that were found differ from what this core has seen of
+// them, "" = they don't; and whether its own copy still has that.
+func (s *Store) unlike(ctx context.Context, sess *session, was *mark, out *settled) (why string, copied bool, err error) {
+	member := sess.kind == kindCluster
+	if why, err = s.disproved(ctx, sess, was.Proofs); err != nil || why != "" {
+		return why, member, err
 	}
 	// A leader that is none any more may answer for a moment.
 	for range shortChecks {
-		why := was.short(named(out.lasts))
-		if why == "" {
-			return "", nil
+		if why = was.short(named(out.lasts)); why == "" {
+			return "", false, nil
 		}
 		if err := sleep(ctx, settlePause); err != nil {
-			return "", err
+			return "", false, err
 		}
-		lasts, _, err := sess.makeLogs(ctx, &s.cfg)
-		if err != nil {
-			return "", err
+		if out.lasts, _, err = sess.makeLogs(ctx, &s.cfg); err != nil {
+			return "", false, err
 		}
-		out.lasts = lasts
 	}
-	return was.short(named(out.lasts)), nil
+	why = was.short(named(out.lasts))
+	return why, why != "" && member && s.doubt == "", nil // in doubt, it may lack that itself
 }
 
 // doubts are this core's and the others', as far as they are known.

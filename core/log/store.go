@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -28,14 +29,15 @@ type Store struct {
 
 	recent []*recent // one per frame log
 
-	stop context.CancelFunc // ends the keeper
-	kept chan struct{}      // closed by the keeper
+	stop    context.CancelFunc // ends the goroutines of keeping
+	keeping sync.WaitGroup     // the keeper and the watch
 
 	// The keeper's, before and after it Open's and Close's.
-	mark  mark     // what epoch.json says
-	peers *members // of a cluster
-	doubt string   // this copy may lack a tail: see shared.go; "" = it is whole
-	risky bool     // the server was started in doubt
+	mark   mark               // what epoch.json says
+	proofs map[string][]proof // by log, for the next mark
+	peers  *members           // of a cluster
+	doubt  string             // this copy may lack a tail: see shared.go; "" = it is whole
+	risky  bool               // the server was started in doubt
 
 	mu      sync.Mutex
 	epoch   string
@@ -73,7 +75,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	}
 	s := &Store{
 		cfg: cfg, log: cfg.Logger, lock: lock, budget: semaphore.NewWeighted(flightBudget), reads: semaphore.NewWeighted(readers),
-		kept: make(chan struct{}), changed: make(chan struct{}), peers: peers,
+		changed: make(chan struct{}), peers: peers,
 	}
 	if cfg.kind() == kindCluster {
 		if was.Epoch == "" || was.Doubt || was.powerLost(cfg.BootID()) {
@@ -94,7 +96,8 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	s.sess = sess
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
-	go s.keep(keeping)
+	s.keeping.Go(func() { s.keep(keeping) })
+	s.keeping.Go(func() { s.watch(keeping) })
 	return s, nil
 }
 
@@ -151,6 +154,11 @@ func (s *Store) begin(ctx context.Context, sess *session, was *mark) error {
 			return err
 		}
 		now = settled{epoch: sharedEpoch{Epoch: was.Epoch}, lasts: lasts, why: was.stale(boot, named(lasts))}
+		if now.why == "" {
+			if now.why, err = s.disproved(ctx, sess, was.Proofs); err != nil {
+				return err
+			}
+		}
 		if now.why != "" {
 			now.epoch.Epoch = newEpoch()
 		}
@@ -178,9 +186,16 @@ func (s *Store) begin(ctx context.Context, sess *session, was *mark) error {
 	if was.Epoch != "" && was.Epoch != now.epoch.Epoch {
 		s.log.Warn("the logs have a new epoch: all clients start afresh", "epoch", now.epoch.Epoch, "cause", or(now.why, now.epoch.Cause))
 	}
-	s.epoch = now.epoch.Epoch
+	s.epoch, s.proofs = now.epoch.Epoch, map[string][]proof{}
+	if was.Epoch == s.epoch {
+		maps.Copy(s.proofs, was.Proofs)
+	}
 	s.mark = mark{
-		Kind: s.cfg.kind(), Epoch: s.epoch, BootID: boot, Logs: s.cfg.Logs, Sync: s.cfg.Sync, Doubt: s.doubt != "", Clocks: clocks, Shown: s.shown(),
+		Kind: s.cfg.kind(), Epoch: s.epoch, BootID: boot, Logs: s.cfg.Logs, Sync: s.cfg.Sync, Doubt: s.doubt != "", Clocks: clocks,
+		Shown: s.shown(), Proofs: maps.Clone(s.proofs),
+	}
+	if err := s.shareIDs(sess); err != nil {
+		return err
 	}
 	return writeMark(s.cfg.Dir, &s.mark)
 }
@@ -188,7 +203,7 @@ func (s *Store) begin(ctx context.Context, sess *session, was *mark) error {
 // Close stops the logs in order. Calls in flight fail with ErrUnavailable.
 func (s *Store) Close() error {
 	s.stop()
-	<-s.kept
+	s.keeping.Wait()
 	s.mu.Lock()
 	if s.final && s.lock == nil {
 		s.mu.Unlock()
@@ -199,6 +214,7 @@ func (s *Store) Close() error {
 	s.lock = nil
 	s.mu.Unlock()
 	if sess != nil {
+		s.prove(context.Background(), sess)
 		sess.close()
 	}
 	var err error

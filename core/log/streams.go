@@ -44,8 +44,12 @@ func (s *session) makeStream(ctx context.Context, want jetstream.StreamConfig) (
 	case outdated(stream.CachedInfo().Config, want):
 		stream, err = s.js.UpdateStream(ctx, want)
 	}
-	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == codeNoStorage {
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	if ok && api.ErrorCode == codeNoStorage {
 		return 0, false, fmt.Errorf("%w: log %s reserves %d bytes, and NATS has no room for that: raise its max_file_store, or lower --keep-bytes", ErrSettings, want.Name, want.MaxBytes)
+	}
+	if ok && api.ErrorCode == codeNoReplicas {
+		return 0, false, fmt.Errorf("%w: %d copies are asked for, and the external NATS is a single server: use --replicas 1, or a cluster of %d", ErrSettings, want.Replicas, want.Replicas)
 	}
 	if err != nil {
 		return 0, false, fmt.Errorf("open log %s: %w", want.Name, err)

@@ -50,7 +50,8 @@ type publishers struct {
 	numbered    map[wire.Channel]int      // guarded by mu; messages, by channel; a publisher's at its end
 	waiting     map[wire.Channel]bool     // guarded by mu; channels without an acknowledged message that was sent after since
 	since       time.Time                 // guarded by mu
-	failures    map[wire.Channel]error    // guarded by mu; the last one of each channel
+	failures    map[wire.Channel][]string // guarded by mu; of each channel since then
+	slowest     wire.Channel              // guarded by mu; the last that left waiting
 
 	shunned map[string]time.Time // guarded by mu; cores, by URL, that are not asked before
 
@@ -74,7 +75,7 @@ func (r *run) publish(ctx context.Context, rooms, rate, size int, cores ...strin
 func (r *run) publishTo(ctx context.Context, chs []wire.Channel, rate, size int, cores ...string) {
 	p := &publishers{
 		book: r.book, round: r.round, patience: r.patience, ends: map[wire.Channel]wire.Seq{}, shunned: map[string]time.Time{}, first: map[wire.LogID]wire.Seq{}, last: map[wire.LogID]wire.Seq{},
-		numbered: map[wire.Channel]int{}, failures: map[wire.Channel]error{}, channels: map[wire.Channel]bool{}, gap: time.Duration(len(chs)) * time.Second / time.Duration(rate),
+		numbered: map[wire.Channel]int{}, failures: map[wire.Channel][]string{}, channels: map[wire.Channel]bool{}, gap: time.Duration(len(chs)) * time.Second / time.Duration(rate),
 		text: strings.Repeat("warp and weft ", size/14), quit: make(chan struct{}),
 	}
 	pool := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: len(chs)}}
@@ -105,8 +106,9 @@ func (p *publishers) String() string {
 func (p *publishers) placed(ch wire.Channel, sent time.Time, at backend.Placed) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if sent.After(p.since) {
+	if p.waiting[ch] && sent.After(p.since) {
 		delete(p.waiting, ch)
+		p.slowest = ch
 	}
 	if first, ok := p.first[at.P]; !ok || at.Seq < first {
 		p.first[at.P] = at.Seq
@@ -119,6 +121,7 @@ func (p *publishers) each() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.since, p.waiting = time.Now(), maps.Clone(p.channels)
+	clear(p.failures)
 }
 
 // had reports whether each channel had its message.
@@ -134,11 +137,25 @@ func (p *publishers) still() string {
 	defer p.mu.Unlock()
 	var all []string
 	for ch := range p.waiting {
-		all = append(all, fmt.Sprintf("%s: %v", ch, p.failures[ch]))
+		all = append(all, p.historyLocked(ch))
 	}
 	slices.Sort(all)
-	return strings.Join(all, "; ")
+	return strings.Join(all, "\n")
 }
+
+// late is the channel that had its message last, and why not before.
+func (p *publishers) late() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.historyLocked(p.slowest)
+}
+
+func (p *publishers) historyLocked(ch wire.Channel) string {
+	return fmt.Sprintf("%s: %s", ch, strings.Join(p.failures[ch], "; "))
+}
+
+// longHistory is how many failures of a channel are kept.
+const longHistory = 50
 
 // publisher publishes to one channel.
 type publisher struct {
@@ -173,11 +190,14 @@ func (o *publisher) run(ctx context.Context, offset time.Duration) {
 	}
 }
 
-// failure notes why a message was not acknowledged, and when by which core.
-func (o *publisher) failure(err error) {
+// failure notes why a message was not acknowledged, by which core, and after how
+// long.
+func (o *publisher) failure(sent time.Time, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.failures[o.ch] = fmt.Errorf("%s: %s: %w", time.Now().Format(time.TimeOnly), o.cores[o.core].BaseURL, err)
+	if had := o.failures[o.ch]; len(had) < longHistory {
+		o.failures[o.ch] = append(had, fmt.Sprintf("%s, sent %v before: %v", o.cores[o.core].BaseURL, time.Since(sent).Round(time.Millisecond), err))
+	}
 }
 
 // end notes how many messages there were.
@@ -216,7 +236,7 @@ func (o *publisher) one(ctx context.Context) bool {
 			o.odd.Add(1)
 		}
 		o.refusal.CompareAndSwap(nil, &err)
-		o.failure(err)
+		o.failure(sent, err)
 		o.turn(errors.Is(err, context.DeadlineExceeded))
 		o.begun = o.ids
 		return false

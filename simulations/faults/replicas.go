@@ -78,6 +78,9 @@ func (r *run) wentOn(ctx context.Context, since string) error {
 		return fmt.Errorf("%s: %w", since, err)
 	}
 	r.saw("%s: every channel's publisher had a publish acknowledged %v later", since, took.Round(time.Millisecond))
+	if took > goesOn/2 {
+		r.progress("the last one was %s", r.load.late())
+	}
 	if took > goesOn {
 		return fmt.Errorf("%s: publishes continued after %v", since, took)
 	}
@@ -90,7 +93,7 @@ func (r *run) everyone(ctx context.Context) (time.Duration, error) {
 	r.load.each()
 	err := r.until(ctx, 2*goesOn, "publishes of every channel are acknowledged", r.load.had)
 	if err != nil {
-		err = fmt.Errorf("%w: none of %s", err, r.load.still())
+		err = fmt.Errorf("%w: none of\n%s", err, r.load.still())
 	}
 	return time.Since(began), err
 }
