@@ -90,7 +90,7 @@ func (s *shard) each(ch *cache.Channel, give func(*Socket)) {
 	for n := range a.members.all() {
 		s.slots[n].each(give)
 	}
-	for _, k := range a.sockets {
+	for _, k := range a.subscribers() {
 		if k.user == nil || !s.numbers.Has(k.user.rooms, ch) {
 			give(k)
 		}

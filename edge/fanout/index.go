@@ -86,9 +86,34 @@ func (u *user) detach(k *Socket) {
 // audience is who gets a channel's frames in this shard. An inbox needs none:
 // its user is.
 type audience struct {
-	members members   // and some users that are gone
-	gone    int       // how many of them
-	sockets []*Socket // its subscribers
+	members members    // and some users that are gone
+	gone    int32      // how many of them
+	sockets *[]*Socket // its subscribers; nil = none, as of most rooms
+}
+
+// subscribers are the sockets that subscribed to it.
+func (a *audience) subscribers() []*Socket {
+	if a.sockets == nil {
+		return nil
+	}
+	return *a.sockets
+}
+
+// subscribe adds a socket.
+func (a *audience) subscribe(k *Socket) {
+	if a.sockets == nil {
+		a.sockets = new([]*Socket)
+	}
+	*a.sockets = append(*a.sockets, k)
+}
+
+// unsubscribe removes a socket.
+func (a *audience) unsubscribe(k *Socket) {
+	if list := remove(a.subscribers(), k); list != nil {
+		*a.sockets = list
+	} else {
+		a.sockets = nil
+	}
 }
 
 func (s *shard) audience(ch *cache.Channel) *audience {
@@ -101,7 +126,7 @@ func (s *shard) audience(ch *cache.Channel) *audience {
 }
 
 func (s *shard) dropAudience(ch *cache.Channel, a *audience) {
-	if a.members.n+len(a.sockets) == 0 {
+	if a.members.n == 0 && a.sockets == nil {
 		delete(s.index, ch)
 	}
 }

@@ -145,4 +145,7 @@ func TestIdleSocketIsSmall(t *testing.T) {
 	if n := unsafe.Sizeof(user{}); n > 64 {
 		t.Errorf("a user has %d bytes", n)
 	}
+	if n := unsafe.Sizeof(audience{}); n > 48 { // one in each shard for each room
+		t.Errorf("an audience has %d bytes", n)
+	}
 }

@@ -19,8 +19,8 @@ type Rooms struct {
 	list string
 }
 
-// Rooms are the channels in list, whose order doesn't matter, held once. list is
-// taken over.
+// Rooms are the channels in list, whose order doesn't matter, held once. It
+// isn't kept.
 func (t *Numbers) Rooms(list []*cache.Channel) (r Rooms) {
 	var space [32]number
 	numbers := space[:0]
@@ -34,7 +34,12 @@ func (t *Numbers) Rooms(list []*cache.Channel) (r Rooms) {
 		numbers = append(numbers, t.takeLocked(ch))
 	}
 	slices.Sort(numbers)
-	r.list = pack(slices.Values(numbers))
+	var bytes [64]byte
+	packed, last := bytes[:0], number(0)
+	for _, n := range numbers {
+		packed = appendNumber(packed, &last, n)
+	}
+	r.list = string(packed)
 	return r
 }
 
@@ -42,7 +47,8 @@ func (t *Numbers) Rooms(list []*cache.Channel) (r Rooms) {
 func (t *Numbers) Hold(r Rooms) Rooms {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for n := range r.numbers() {
+	for i, n := 0, number(0); i < len(r.list); {
+		i, n = r.next(i, n)
 		t.lists[n]++
 	}
 	return r
@@ -53,7 +59,8 @@ func (t *Numbers) Hold(r Rooms) Rooms {
 func (t *Numbers) Release(r Rooms) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for n := range r.numbers() {
+	for i, n := 0, number(0); i < len(r.list); {
+		i, n = r.next(i, n)
 		t.giveUpLocked(n)
 	}
 }
@@ -64,8 +71,8 @@ func (t *Numbers) All(r Rooms) iter.Seq[*cache.Channel] {
 		if r.inbox != nil && !yield(r.inbox) {
 			return
 		}
-		for n := range r.numbers() {
-			if !yield(t.channel(n)) {
+		for i, n := 0, number(0); i < len(r.list); {
+			if i, n = r.next(i, n); !yield(t.channel(n)) {
 				return
 			}
 		}
@@ -78,8 +85,8 @@ func (t *Numbers) Of(r Rooms, p wire.LogID) iter.Seq[*cache.Channel] {
 		if r.inbox != nil && r.inbox.P == p && !yield(r.inbox) {
 			return
 		}
-		for n := range r.numbers() {
-			if t.log(n) == p && !yield(t.channel(n)) {
+		for i, n := 0, number(0); i < len(r.list); {
+			if i, n = r.next(i, n); t.log(n) == p && !yield(t.channel(n)) {
 				return
 			}
 		}
@@ -111,22 +118,20 @@ func (t *Numbers) With(r Rooms, ch *cache.Channel) Rooms {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	added := t.takeLocked(ch)
-	r.list = pack(func(yield func(number) bool) {
-		done := false
-		for n := range r.numbers() {
-			if !done && n > added {
-				if done = true; !yield(added) {
-					return
-				}
-			}
-			if !yield(n) {
-				return
-			}
+	var space [64]byte
+	list, last := space[:0], number(0)
+	done := false
+	for i, n := 0, number(0); i < len(r.list); {
+		if i, n = r.next(i, n); n > added && !done {
+			list = appendNumber(list, &last, added)
+			done = true
 		}
-		if !done {
-			yield(added)
-		}
-	})
+		list = appendNumber(list, &last, n)
+	}
+	if !done {
+		list = appendNumber(list, &last, added)
+	}
+	r.list = string(list)
 	return r
 }
 
@@ -142,49 +147,33 @@ func (t *Numbers) Without(r Rooms, ch *cache.Channel) Rooms {
 	if !ok {
 		return r
 	}
+	var space [64]byte
+	list, last := space[:0], number(0)
 	found := false
-	r.list = pack(func(yield func(number) bool) {
-		for n := range r.numbers() {
-			if n == gone {
-				found = true
-			} else if !yield(n) {
-				return
-			}
+	for i, n := 0, number(0); i < len(r.list); {
+		if i, n = r.next(i, n); n == gone {
+			found = true
+		} else {
+			list = appendNumber(list, &last, n)
 		}
-	})
+	}
+	r.list = string(list)
 	if found {
 		t.giveUpLocked(gone)
 	}
 	return r
 }
 
-// numbers are the rooms' numbers, ascending.
-func (r Rooms) numbers() iter.Seq[number] {
-	return func(yield func(number) bool) {
-		// binary.Uvarint, written out, for a string.
-		n, list := number(0), r.list
-		for i := 0; i < len(list); i++ {
-			d := number(list[i] & 0x7f)
-			for shift := 7; list[i] >= 0x80; shift += 7 {
-				i++
-				d |= number(list[i]&0x7f) << shift
-			}
-			if n += d; !yield(n) {
-				return
-			}
-		}
+// next is the number that comes after n, whose distance is at i, and where the one
+// after that has its own. The first comes after 0.
+func (r Rooms) next(i int, n number) (int, number) {
+	// binary.Uvarint, for a string.
+	d := number(r.list[i])
+	for shift := 7; r.list[i] >= 0x80; shift += 7 {
+		i++
+		d = d&(1<<shift-1) | number(r.list[i])<<shift
 	}
-}
-
-// pack is a list of ascending numbers.
-func pack(numbers iter.Seq[number]) string {
-	var space [64]byte
-	b, last := space[:0], number(0)
-	for n := range numbers {
-		b = binary.AppendUvarint(b, uint64(n-last))
-		last = n
-	}
-	return string(b)
+	return i + 1, n + d
 }
 
 // Len is how many channels there are.
@@ -193,8 +182,17 @@ func (r Rooms) Len() int {
 	if r.inbox != nil {
 		n++
 	}
-	for range r.numbers() {
-		n++
+	for i := range len(r.list) {
+		if r.list[i] < 0x80 { // a distance's last byte
+			n++
+		}
 	}
 	return n
+}
+
+// appendNumber appends a number that comes after last, and makes it the last.
+func appendNumber(list []byte, last *number, n number) []byte {
+	list = binary.AppendUvarint(list, uint64(n-*last))
+	*last = n
+	return list
 }

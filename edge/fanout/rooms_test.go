@@ -191,6 +191,24 @@ func TestRoomsAreReadWhileOthersCome(t *testing.T) {
 	wg.Wait()
 }
 
+// Of the memory that a list is made in, nothing is left but the list.
+func TestAListIsOneAllocation(t *testing.T) {
+	chans := someRooms(16, 30)
+	numbers := NewNumbers(16)
+	numbers.Rooms(chans) // all have a number
+	found := true
+	if n := testing.AllocsPerRun(100, func() {
+		list := numbers.Hold(numbers.Rooms(chans))
+		for ch := range numbers.All(list) {
+			found = found && numbers.Has(list, ch)
+		}
+		numbers.Release(list)
+		numbers.Release(list)
+	}); n > 1 || !found {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // Rooms that are held for a session that never begins are released.
 func TestAStartThatComesTooLateKeepsNothing(t *testing.T) {
 	bubble(t, rigConfig{}, func(r *rig) {
@@ -214,6 +232,12 @@ func BenchmarkRooms(b *testing.B) {
 		numbers.Rooms(slices.Clone(chans)) // all have a number
 		rand.New(rand.NewPCG(1, 1)).Shuffle(len(chans), func(i, j int) { chans[i], chans[j] = chans[j], chans[i] })
 		list := numbers.Rooms(slices.Clone(chans[:n]))
+		b.Run(fmt.Sprintf("%d/Rooms", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				numbers.Release(numbers.Rooms(chans[:n]))
+			}
+		})
 		b.Run(fmt.Sprintf("%d/All", n), func(b *testing.B) {
 			for b.Loop() {
 				for ch := range numbers.All(list) {

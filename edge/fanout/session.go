@@ -180,8 +180,7 @@ func (s *shard) addTopic(k *Socket, ch *cache.Channel) bool {
 		return false
 	}
 	x.topics = append(x.topics, ch)
-	a := s.audience(ch)
-	a.sockets = append(a.sockets, k)
+	s.audience(ch).subscribe(k)
 	return true
 }
 

@@ -290,7 +290,7 @@ func (s *shard) endSession(k *Socket) {
 
 func (s *shard) removeSubscriber(ch *cache.Channel, k *Socket) {
 	if a := s.index[ch]; a != nil {
-		a.sockets = remove(a.sockets, k)
+		a.unsubscribe(k)
 		s.dropAudience(ch, a)
 	}
 }

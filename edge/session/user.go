@@ -139,7 +139,8 @@ func (u *user) load(h *wire.Hello, since func(*cache.Channel) wire.Seq) {
 	if u.loaded || u.gone {
 		return
 	}
-	rooms := make([]*cache.Channel, 0, len(h.Memberships)+1)
+	var space [64]*cache.Channel // most users' rooms need no other
+	rooms := space[:0]
 	for _, ms := range h.Memberships {
 		ch := u.m.acquireRoom(ms.Room, since)
 		u.m.begun.note(ch.P, ms.From)
