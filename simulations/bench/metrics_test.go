@@ -39,6 +39,11 @@ func TestMetricsAreRead(t *testing.T) {
 	if got, err := s.bound("pause_seconds", 0.999); err != nil || got < 1 {
 		t.Errorf("what is beyond the last bucket is at most %v (%v)", got, err)
 	}
+	for limit, want := range map[float64]float64{1e-9: 0, 1e-5: 90, 0.01: 99, 10: 99} {
+		if got := s.within("pause_seconds", limit); got != want {
+			t.Errorf("%v values are at most %v, want %v", got, limit, want)
+		}
+	}
 	if _, err := s.bound("nothing", 0.99); err == nil {
 		t.Error("a histogram that isn't there has a bound")
 	}
