@@ -122,7 +122,7 @@ func (s *shard) look(k *Socket, ch *cache.Channel) {
 
 // lookAround is look for all of k's rooms of log p that are out of its focus.
 func (s *shard) lookAround(k *Socket, p wire.LogID) {
-	for _, ch := range k.user.rooms.Of(p) {
+	for ch := range s.numbers.Of(k.user.rooms, p) {
 		if k.hides(ch) {
 			s.look(k, ch)
 		}

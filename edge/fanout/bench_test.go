@@ -43,7 +43,7 @@ func crowd(b *testing.B, n int) (*shard, *cache.Channel, *cache.Cache) {
 	s := e.shards[0]
 	for i := range n {
 		k := &Socket{shard: s, form: cache.FormOf(wire.Codec(i%int(wire.Codecs)), false), state: running}
-		s.addUser(wire.UserID(fmt.Sprint("u", i)), []*cache.Channel{ch}).attach(k)
+		s.addUser(wire.UserID(fmt.Sprint("u", i)), s.numbers.Rooms([]*cache.Channel{ch})).attach(k)
 		s.wheel.add(k)
 	}
 	return s, ch, c
@@ -161,7 +161,7 @@ func BenchmarkIdleSocket(b *testing.B) {
 		before := heap()
 		for _, id := range ids {
 			k := &Socket{shard: s, state: running}
-			s.addUser(id, append([]*cache.Channel(nil), rooms...)).attach(k)
+			s.addUser(id, s.numbers.Rooms(rooms)).attach(k)
 			s.wheel.add(k)
 		}
 		perSocket = float64(heap()-before) / sockets

@@ -215,11 +215,11 @@ func (s *shard) catchUpLog(k *Socket, l *lag) progress {
 			return
 		}
 	}
-	for _, ch := range k.user.rooms.Of(l.p) {
+	for ch := range s.numbers.Of(k.user.rooms, l.p) {
 		each(ch)
 	}
 	for _, ch := range k.extra.topics {
-		if ch.P == l.p && !k.user.rooms.Has(ch) {
+		if ch.P == l.p && !s.numbers.Has(k.user.rooms, ch) {
 			each(ch)
 		}
 	}

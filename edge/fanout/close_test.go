@@ -52,7 +52,7 @@ func TestNothingIsLeftOfAUser(t *testing.T) {
 				a, b := r.hold(room(0, 0)), r.hold(room(1, 0))
 				hangs, _ := r.cache.Acquire(room(1, 1))
 				at := []wire.Seq{4, 0} // ahead of this edge
-				one := r.start(wire.JSON, &Start{User: "ann", Rooms: []*cache.Channel{a, b, hangs}, Topics: []*cache.Channel{a}, At: at})
+				one := r.start(wire.JSON, &Start{User: "ann", Rooms: r.rooms(a, b, hangs), Topics: []*cache.Channel{a}, At: at})
 				two := r.enter("ann", wire.Msgpack)
 				r.join("ann", r.hold(room(1, 2)), 0, 1)
 				end(r, one)

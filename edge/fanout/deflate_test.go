@@ -5,7 +5,6 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"selvedge/edge/cache"
 	"selvedge/edge/websocket"
 	"selvedge/wire"
 )
@@ -37,7 +36,7 @@ func TestCompressedFrames(t *testing.T) {
 			if len(p.said) != 1 || p.said[0] != strings.Repeat("hello ", 100) {
 				t.Fatalf("the session got %q", p.said)
 			}
-			r.begin(p, &Start{User: "u", Rooms: []*cache.Channel{a}})
+			r.begin(p, &Start{User: "u", Rooms: r.rooms(a)})
 			small = append(small, p)
 		}
 		synctest.Wait()

@@ -78,7 +78,7 @@ func (s *shard) takes(k *Socket, ch *cache.Channel, seq wire.Seq) bool {
 // each calls give with each session that gets the frames of ch, once.
 func (s *shard) each(ch *cache.Channel, give func(*Socket)) {
 	if owner, ok := ch.Name.Inbox(); ok {
-		if u := s.users.Get(owner); u != nil && u.rooms.Has(ch) {
+		if u := s.users.Get(owner); u != nil && u.rooms.inbox == ch {
 			u.each(give)
 		}
 		return
@@ -90,8 +90,8 @@ func (s *shard) each(ch *cache.Channel, give func(*Socket)) {
 	for n := range a.members.all() {
 		s.slots[n].each(give)
 	}
-	for _, k := range a.sockets {
-		if k.user == nil || !k.user.rooms.Has(ch) {
+	for _, k := range a.subscribers() {
+		if k.user == nil || !s.numbers.Has(k.user.rooms, ch) {
 			give(k)
 		}
 	}

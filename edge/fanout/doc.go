@@ -23,6 +23,13 @@
 // when its log was already further, it has a position of its own until it has
 // caught up; its frames are marked back, and no other channel waits for it.
 //
+// # Rooms by number
+//
+// The list of a user's rooms is what an idle session has most of. So a room's
+// channel has a number, and the list is a string of distances between them, shared
+// by the session manager and the shards. A number is given to another room only
+// when no list has it any more, wherever that is: see Numbers.
+//
 // # Focus
 //
 // A session with a focus gets the frames of some of its rooms (rule 15). Its logs

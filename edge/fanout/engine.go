@@ -107,6 +107,7 @@ func (c Config) withDefaults() Config {
 // Engine is an edge's shards. Its methods are safe for concurrent use.
 type Engine struct {
 	cfg     Config
+	numbers *Numbers
 	shards  []*shard
 	next    atomic.Uint32
 	sockets atomic.Int64
@@ -115,7 +116,7 @@ type Engine struct {
 
 // New is an engine whose logs stand at positions at. Run makes it work.
 func New(cfg Config, at []wire.Seq) *Engine {
-	e := &Engine{cfg: cfg.withDefaults()}
+	e := &Engine{cfg: cfg.withDefaults(), numbers: NewNumbers(cfg.Logs)}
 	for _, l := range cfg.Loops {
 		e.shards = append(e.shards, newShard(e, l, at))
 	}
@@ -159,6 +160,9 @@ func (e *Engine) Take(c *transport.Conn, early []byte, agreed websocket.Agreemen
 	}
 	return nil
 }
+
+// Numbers are those of the engine's rooms.
+func (e *Engine) Numbers() *Numbers { return e.numbers }
 
 // Sockets is the number of sockets.
 func (e *Engine) Sockets() int { return int(e.sockets.Load()) }

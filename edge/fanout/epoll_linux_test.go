@@ -47,7 +47,7 @@ type hello struct {
 
 func (h *hello) Message(k *Socket, _ []byte) {
 	k.Start(&Start{
-		User: k.Session.(wire.UserID), Rooms: append([]*cache.Channel(nil), h.rooms...), At: h.at, Welcome: h.welcome[k.Codec()],
+		User: k.Session.(wire.UserID), Rooms: k.shard.numbers.Rooms(h.rooms), At: h.at, Welcome: h.welcome[k.Codec()],
 	})
 	h.started <- struct{}{}
 }

@@ -47,7 +47,7 @@ func TestFocus(t *testing.T) {
 	bubble(t, rigConfig{}, func(r *rig) {
 		a, b, tp, in := r.hold(room(0, 0)), r.hold(room(0, 1)), r.hold(topic(0, 0)), r.hold("inbox:ann")
 		ann := r.start(wire.JSON, &Start{
-			User: "ann", Rooms: only(a, b, in), Topics: only(tp), Focus: only(a), Focused: true,
+			User: "ann", Rooms: r.rooms(a, b, in), Topics: only(tp), Focus: only(a), Focused: true,
 		})
 		bob := r.enter("bob", wire.JSON, a, b)
 		for _, ch := range []*cache.Channel{a, b, tp} {
@@ -71,7 +71,7 @@ func TestFocus(t *testing.T) {
 func TestActivityOncePerInterval(t *testing.T) {
 	bubble(t, rigConfig{Config: Config{ActivityEvery: 2 * time.Second}}, func(r *rig) {
 		a := r.hold(room(0, 0))
-		ann := r.start(wire.Msgpack, &Start{User: "ann", Rooms: only(a), Focused: true})
+		ann := r.start(wire.Msgpack, &Start{User: "ann", Rooms: r.rooms(a), Focused: true})
 		var at []time.Duration
 		ann.onMsg = func(m message) {
 			if m.T == wire.TActivity {
@@ -109,7 +109,7 @@ func TestActivityOncePerInterval(t *testing.T) {
 func TestActivityIntervalBeginsAnew(t *testing.T) {
 	bubble(t, rigConfig{}, func(r *rig) {
 		a := r.hold(room(0, 0))
-		ann := r.start(wire.Msgpack, &Start{User: "ann", Rooms: only(a), Focused: true})
+		ann := r.start(wire.Msgpack, &Start{User: "ann", Rooms: r.rooms(a), Focused: true})
 		r.publish(a.Name, 1)
 		ann.focus(1, only(a))
 		pass(500 * time.Millisecond)
@@ -164,7 +164,7 @@ func TestFocusGained(t *testing.T) {
 func TestFocusLostInTheMiddle(t *testing.T) {
 	bubble(t, rigConfig{Config: Config{Budget: 2000}, sendBuffer: 256}, func(r *rig) {
 		a, b := r.hold(room(0, 0)), r.hold(room(0, 1))
-		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: only(a, b), Focused: true})
+		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: r.rooms(a, b), Focused: true})
 		r.publish(a.Name, 100)
 		r.publish(b.Name, 1)
 		ann.expect(activity(a.Name, 1), activity(b.Name, 101))
@@ -200,7 +200,7 @@ func TestFocusLostBeforeItsTurn(t *testing.T) {
 		hangs, _ := r.cache.Acquire(room(0, 0))
 		b := r.hold(room(0, 1))
 		r.publish(b.Name, 3)
-		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: only(hangs, b), Focused: true})
+		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: r.rooms(hangs, b), Focused: true})
 		r.publish(hangs.Name, 2)
 		for i, show := range [][]*cache.Channel{only(hangs), only(b), nil, only(b), only(hangs)} {
 			ann.focus(uint64(i), show)
@@ -258,7 +258,7 @@ func TestFocusOfASlowSocket(t *testing.T) {
 func TestJoinOutOfFocus(t *testing.T) {
 	bubble(t, rigConfig{}, func(r *rig) {
 		a, b := r.hold(room(0, 0)), r.hold(room(0, 1))
-		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: only(a), Focus: only(a), Focused: true})
+		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: r.rooms(a), Focus: only(a), Focused: true})
 		r.publish(b.Name, 3)
 		r.join("ann", b, 1, 1)
 		ann.expect("joined "+string(b.Name)+" 1", activity(b.Name, 3))
@@ -284,7 +284,7 @@ func TestJoinOutOfFocus(t *testing.T) {
 func TestFocusOutlivesAChannel(t *testing.T) {
 	bubble(t, rigConfig{}, func(r *rig) {
 		a := r.hold(room(0, 0))
-		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: only(a), Focus: only(a), Focused: true})
+		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: r.rooms(a), Focus: only(a), Focused: true})
 		r.leave("ann", a, 1)
 		r.cache.Release(a)
 		again := r.hold(room(0, 0))
@@ -308,7 +308,7 @@ func TestResumeWithFocus(t *testing.T) {
 		}
 		moved, still := r.hold(room(0, 4)), r.hold(room(0, 6)) // held from here on
 		ann := r.start(wire.JSON, &Start{
-			User: "ann", Rooms: only(a, quiet, held, hangs, moved, still), At: []wire.Seq{5, 0},
+			User: "ann", Rooms: r.rooms(a, quiet, held, hangs, moved, still), At: []wire.Seq{5, 0},
 			Focus: only(a), Focused: true, Behind: map[*cache.Channel]wire.Seq{held: 1, quiet: 2},
 		})
 		ann.expect(activity(held.Name, 7), frames(a.Name, 6)[0])
@@ -343,7 +343,7 @@ func TestLookingGoesOnWhereItWas(t *testing.T) {
 		b, _ := r.cache.Acquire(room(0, 1))
 		r.publish(a.Name, 100)
 		b.SetLive(100)
-		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: only(b), At: []wire.Seq{5, 0}, Focused: true})
+		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: r.rooms(b), At: []wire.Seq{5, 0}, Focused: true})
 		asks := func(text string) {
 			t.Helper()
 			r.mu.Lock()
@@ -378,12 +378,13 @@ func TestActivityOfASlowSocket(t *testing.T) {
 	const budget = 1000
 	bubble(t, rigConfig{Config: Config{Budget: budget}, sendBuffer: 256}, func(r *rig) {
 		a := r.hold(room(0, 0))
-		st := &Start{User: "ann", Rooms: only(a), Focus: only(a), Focused: true}
+		var others []*cache.Channel
 		for i := range 40 {
-			st.Rooms = append(st.Rooms, r.hold(room(1, i)))
+			others = append(others, r.hold(room(1, i)))
 		}
-		others := st.Rooms[1:]
-		ann := r.start(wire.JSON, st)
+		ann := r.start(wire.JSON, &Start{
+			User: "ann", Rooms: r.rooms(append(only(a), others...)...), Focus: only(a), Focused: true,
+		})
 		ann.deaf()
 		r.publish(a.Name, 30)
 		for range 5 {
@@ -421,7 +422,7 @@ func TestResumeOutOfFocusFromAJoin(t *testing.T) {
 			r.publish(b.Name, 1)
 		}
 		ann := r.start(wire.JSON, &Start{
-			User: "ann", Rooms: only(a, b), At: []wire.Seq{0, 0}, Focus: only(b), Focused: true,
+			User: "ann", Rooms: r.rooms(a, b), At: []wire.Seq{0, 0}, Focus: only(b), Focused: true,
 			From: map[*cache.Channel]wire.Seq{a: 3, b: 3}, Behind: map[*cache.Channel]wire.Seq{b: 1},
 		})
 		ann.expect(activity(a.Name, 5), back(b.Name, 4)[0], back(b.Name, 6)[0], live(b.Name, 6))
@@ -434,12 +435,11 @@ func TestResumeOutOfFocusFromAJoin(t *testing.T) {
 func TestLateRoomsThatWaitGiveWay(t *testing.T) {
 	const more = 8
 	bubble(t, rigConfig{Config: Config{Budget: 3000}, sendBuffer: 256, cacheBytes: 1 << 20}, func(r *rig) {
-		st := &Start{User: "ann", Focused: true}
+		var show []*cache.Channel
 		for i := range maxLateRooms + more {
-			st.Rooms = append(st.Rooms, r.hold(room(0, i)))
+			show = append(show, r.hold(room(0, i)))
 		}
-		ann := r.start(wire.JSON, st)
-		show := slices.Clone(st.Rooms)
+		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: r.rooms(show...), Focused: true})
 		for _, ch := range show[:maxLateRooms] { // one at a time has room
 			r.bring(0, r.write(ch.Name, 2000))
 			r.bring(0, r.write(ch.Name, 2000))
@@ -471,13 +471,13 @@ func TestLateRoomsThatWaitGiveWay(t *testing.T) {
 func TestRoomsThatHangCostNothing(t *testing.T) {
 	bubble(t, rigConfig{}, func(r *rig) {
 		const rooms = 2 * maxLateRooms
-		st := &Start{User: "ann", Focused: true}
+		var show []*cache.Channel
 		for i := range rooms {
 			ch, _ := r.cache.Acquire(room(0, i))
-			st.Rooms = append(st.Rooms, ch)
+			show = append(show, ch)
 		}
-		ann := r.start(wire.JSON, st)
-		ann.focus(1, slices.Clone(st.Rooms))
+		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: r.rooms(show...), Focused: true})
+		ann.focus(1, show)
 		if heard := ann.take(); len(heard) != 1 {
 			t.Errorf("heard %v", heard)
 		}
@@ -495,14 +495,14 @@ func TestFocusEndsWithManyRooms(t *testing.T) {
 	bubble(t, rigConfig{Config: Config{Budget: 20_000}, sendBuffer: 256}, func(r *rig) {
 		const rooms, busy = 2000, 200
 		hangs, _ := r.cache.Acquire(room(1, 0))
-		st := &Start{User: "ann", Rooms: only(hangs), Focused: true}
+		many := only(hangs)
 		for i := range rooms {
 			ch, _ := r.cache.Acquire(wire.Channel(fmt.Sprint("room:many", i)))
 			ch.SetLive(0)
-			st.Rooms = append(st.Rooms, ch)
+			many = append(many, ch)
 		}
-		moved := slices.Clone(st.Rooms[1 : busy+1])
-		ann := r.start(wire.Msgpack, st)
+		moved := many[1 : busy+1]
+		ann := r.start(wire.Msgpack, &Start{User: "ann", Rooms: r.rooms(many...), Focused: true})
 		for _, ch := range moved {
 			r.publish(ch.Name, 2)
 		}
@@ -543,7 +543,7 @@ func TestCursorWithFocus(t *testing.T) {
 	bubble(t, rigConfig{Config: Config{Ping: time.Second}}, func(r *rig) {
 		a := r.hold(room(0, 0))
 		hangs, _ := r.cache.Acquire(room(1, 0))
-		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: only(a, hangs), Focused: true})
+		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: r.rooms(a, hangs), Focused: true})
 		r.publish(a.Name, 3)
 		r.publish(hangs.Name, 2)
 		pass(1100 * time.Millisecond)
@@ -572,7 +572,7 @@ func TestCursorWithFocus(t *testing.T) {
 func TestGapOutOfFocus(t *testing.T) {
 	bubble(t, rigConfig{}, func(r *rig) {
 		a, b := r.hold(room(0, 0)), r.hold(room(0, 1))
-		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: only(a, b), Focused: true})
+		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: r.rooms(a, b), Focused: true})
 		for range 5 {
 			r.write(a.Name, 1)
 		}

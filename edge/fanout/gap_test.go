@@ -18,7 +18,7 @@ func TestGapBelowTheCoresFloor(t *testing.T) {
 		}
 		a := r.hold(room(0, 0)) // from 10 on
 		r.logs[0].trimmed = 6
-		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: []*cache.Channel{a}, At: []wire.Seq{2, 0}})
+		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: r.rooms(a), At: []wire.Seq{2, 0}})
 		late := r.enter("bob", wire.Msgpack)
 		r.join("bob", a, 3, 1)
 		pass(50e6)
@@ -37,7 +37,7 @@ func TestGapOnTheLink(t *testing.T) {
 		a, b, c := r.hold(room(0, 0)), r.hold(room(0, 1)), r.hold(room(1, 0))
 		ann := r.enter("ann", wire.JSON, a, b)
 		bob := r.enter("bob", wire.JSON, c)
-		ahead := r.start(wire.JSON, &Start{User: "cat", Rooms: []*cache.Channel{a}, At: []wire.Seq{5, 0}})
+		ahead := r.start(wire.JSON, &Start{User: "cat", Rooms: r.rooms(a), At: []wire.Seq{5, 0}})
 		r.publish(a.Name, 2)
 		for range 5 {
 			r.write(a.Name, 1)
@@ -67,7 +67,7 @@ func TestLeavingWhatTheLogWaitsFor(t *testing.T) {
 		a := r.hold(room(0, 0))
 		hangs, _ := r.cache.Acquire(room(0, 1))
 		topic, _ := r.cache.Acquire(room(0, 2))
-		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: []*cache.Channel{a, hangs}, Topics: []*cache.Channel{topic}})
+		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: r.rooms(a, hangs), Topics: []*cache.Channel{topic}})
 		r.publish(a.Name, 2)
 		ann.expect()
 		r.leave("ann", hangs, 1)

@@ -7,7 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"selvedge/edge/cache"
 	"selvedge/wire"
 )
 
@@ -52,7 +51,7 @@ func TestCursorMessages(t *testing.T) {
 		a := r.hold(room(0, 0))
 		hangs, _ := r.cache.Acquire(room(1, 0))
 		ann := r.enter("ann", wire.JSON, a)
-		lags := r.start(wire.Msgpack, &Start{User: "bob", Rooms: []*cache.Channel{a, hangs}})
+		lags := r.start(wire.Msgpack, &Start{User: "bob", Rooms: r.rooms(a, hangs)})
 		late := r.enter("cat", wire.JSON)
 		r.join("cat", hangs, 0, 3)
 		r.e.Seen(5)

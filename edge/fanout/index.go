@@ -14,7 +14,7 @@ type user struct {
 	id     wire.UserID
 	first  *Socket    // nil once the user is gone
 	others *[]*Socket // most have none
-	rooms  Rooms
+	rooms  Rooms      // held
 	slot   slot
 	named  uint32 // audiences that name slot
 }
@@ -86,9 +86,34 @@ func (u *user) detach(k *Socket) {
 // audience is who gets a channel's frames in this shard. An inbox needs none:
 // its user is.
 type audience struct {
-	members members   // and some users that are gone
-	gone    int       // how many of them
-	sockets []*Socket // its subscribers
+	members members    // and some users that are gone
+	gone    int32      // how many of them
+	sockets *[]*Socket // its subscribers; nil = none, as of most rooms
+}
+
+// subscribers are the sockets that subscribed to it.
+func (a *audience) subscribers() []*Socket {
+	if a.sockets == nil {
+		return nil
+	}
+	return *a.sockets
+}
+
+// subscribe adds a socket.
+func (a *audience) subscribe(k *Socket) {
+	if a.sockets == nil {
+		a.sockets = new([]*Socket)
+	}
+	*a.sockets = append(*a.sockets, k)
+}
+
+// unsubscribe removes a socket.
+func (a *audience) unsubscribe(k *Socket) {
+	if list := remove(a.subscribers(), k); list != nil {
+		*a.sockets = list
+	} else {
+		a.sockets = nil
+	}
 }
 
 func (s *shard) audience(ch *cache.Channel) *audience {
@@ -101,17 +126,19 @@ func (s *shard) audience(ch *cache.Channel) *audience {
 }
 
 func (s *shard) dropAudience(ch *cache.Channel, a *audience) {
-	if a.members.n+len(a.sockets) == 0 {
+	if a.members.n == 0 && a.sockets == nil {
 		delete(s.index, ch)
 	}
 }
 
-// addUser is the user of id, with these rooms if it is new here.
-func (s *shard) addUser(id wire.UserID, list Rooms) *user {
+// addUser is the user of id, with these rooms if it is new here. They are held:
+// by the user from here on, or not any more.
+func (s *shard) addUser(id wire.UserID, rooms Rooms) *user {
 	if u := s.users.Get(id); u != nil {
+		s.numbers.Release(rooms)
 		return u
 	}
-	u := &user{id: id, rooms: slices.Clip(list)} // others have the list, too
+	u := &user{id: id, rooms: rooms}
 	s.users.Add(u)
 	if n := len(s.freeSlots); n > 0 {
 		u.slot, s.freeSlots = s.freeSlots[n-1], s.freeSlots[:n-1]
@@ -120,7 +147,7 @@ func (s *shard) addUser(id wire.UserID, list Rooms) *user {
 		u.slot = slot(len(s.slots))
 		s.slots = append(s.slots, u)
 	}
-	for _, ch := range list {
+	for ch := range s.numbers.All(rooms) {
 		s.enter(ch, u)
 	}
 	return u
@@ -141,15 +168,16 @@ func (s *shard) enter(ch *cache.Channel, u *user) {
 // them all. Until no audience names it, the slot is not given to anybody else.
 func (s *shard) dropUser(u *user) {
 	s.users.Delete(u)
-	list := u.rooms
-	u.rooms = nil
-	for _, ch := range list {
+	rooms := u.rooms
+	u.rooms = Rooms{}
+	for ch := range s.numbers.All(rooms) {
 		if a := s.index[ch]; a != nil {
 			if a.gone++; a.gone*4 > a.members.n+4 || a.gone == a.members.n {
 				s.sweep(ch, a)
 			}
 		}
 	}
+	s.numbers.Release(rooms)
 	s.giveSlot(u)
 }
 
@@ -178,13 +206,13 @@ func (s *shard) giveSlot(u *user) {
 
 // addMember adds a room to a user.
 func (s *shard) addMember(ch *cache.Channel, u *user) {
-	u.rooms = u.rooms.With(ch)
+	u.rooms = s.numbers.With(u.rooms, ch)
 	s.enter(ch, u)
 }
 
 // removeMember takes a room from a user.
 func (s *shard) removeMember(ch *cache.Channel, u *user) {
-	u.rooms = u.rooms.Without(ch)
+	u.rooms = s.numbers.Without(u.rooms, ch)
 	a := s.index[ch]
 	if a == nil {
 		return

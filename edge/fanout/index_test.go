@@ -42,7 +42,7 @@ func TestIndexAgainstAPlainOne(t *testing.T) {
 						set(plain, r, id, true)
 					}
 				}
-				s.addUser(id, NewRooms(rooms)).attach(k)
+				s.addUser(id, s.numbers.Rooms(rooms)).attach(k)
 				sockets[id] = append(sockets[id], k)
 			case rnd.IntN(3) == 0: // one goes
 				k := sockets[id][rnd.IntN(len(sockets[id]))]
@@ -84,6 +84,9 @@ func TestIndexAgainstAPlainOne(t *testing.T) {
 		if len(s.index) != 0 || s.users.Len() != 0 || len(s.freeSlots) != len(s.slots) {
 			t.Errorf("seed %d: %d audiences, %d users, %d of %d slots are kept when all are gone", seed, len(s.index), s.users.Len(), len(s.slots)-len(s.freeSlots), len(s.slots))
 		}
+		if n := s.numbers.Len(); n > 0 {
+			t.Errorf("seed %d: %d rooms have a number when all are gone", seed, n)
+		}
 		if len(s.slots) > 3*most {
 			t.Errorf("seed %d: %d slots for at most %d users", seed, len(s.slots), most)
 		}
@@ -118,7 +121,7 @@ func TestANumberIsNotGivenAwayTooEarly(t *testing.T) {
 	var members []*Socket
 	for i := range 20 {
 		k := &Socket{shard: s, state: running}
-		s.addUser(wire.UserID(fmt.Sprint("u", i)), NewRooms([]*cache.Channel{ch})).attach(k)
+		s.addUser(wire.UserID(fmt.Sprint("u", i)), s.numbers.Rooms([]*cache.Channel{ch})).attach(k)
 		members = append(members, k)
 	}
 	s.endSession(members[0])
@@ -126,7 +129,7 @@ func TestANumberIsNotGivenAwayTooEarly(t *testing.T) {
 		t.Fatal("one that is gone was swept at once")
 	}
 	stranger := &Socket{shard: s, state: running}
-	s.addUser("stranger", nil).attach(stranger)
+	s.addUser("stranger", Rooms{}).attach(stranger)
 	s.each(ch, func(k *Socket) {
 		if k == stranger || k == members[0] {
 			t.Error("who isn't a member gets the room's frames")
@@ -141,5 +144,8 @@ func TestIdleSocketIsSmall(t *testing.T) {
 	}
 	if n := unsafe.Sizeof(user{}); n > 64 {
 		t.Errorf("a user has %d bytes", n)
+	}
+	if n := unsafe.Sizeof(audience{}); n > 48 { // one in each shard for each room
+		t.Errorf("an audience has %d bytes", n)
 	}
 }

@@ -76,7 +76,7 @@ func TestResumeBehind(t *testing.T) {
 				r.publish(b.Name, 1) // even
 			}
 			ann := r.start(wire.JSON, &Start{
-				User: "ann", Rooms: []*cache.Channel{a, b}, At: []wire.Seq{at, 0}, Behind: map[*cache.Channel]wire.Seq{b: 6},
+				User: "ann", Rooms: r.rooms(a, b), At: []wire.Seq{at, 0}, Behind: map[*cache.Channel]wire.Seq{b: 6},
 			})
 			want := append(back(b.Name, 8), "live "+string(b.Name)+" 8")
 			for _, f := range r.logs[0].between(a.Name, at, 8) {
@@ -98,7 +98,7 @@ func TestResumeTellsOfJoins(t *testing.T) {
 		joined := joinedPackets(t, a, 2, 9)
 		for behind, first := range map[wire.Seq]wire.Seq{0: 3, 1: 3, 4: 5} {
 			st := &Start{
-				User: "ann", Rooms: []*cache.Channel{a}, At: []wire.Seq{6, 0},
+				User: "ann", Rooms: r.rooms(a), At: []wire.Seq{6, 0},
 				Joined: []Joined{{Ch: a, From: 2, Packet: joined[wire.Msgpack]}},
 			}
 			if behind > 0 {

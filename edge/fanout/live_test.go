@@ -16,7 +16,7 @@ func TestLiveFrames(t *testing.T) {
 		ann := r.enter("ann", wire.JSON, a, b)
 		ann2 := r.enter("ann", wire.Msgpack, a, b)
 		bob := r.enter("bob", wire.Msgpack, b)
-		sub := r.start(wire.JSON, &Start{User: "sub", Rooms: []*cache.Channel{b}, Topics: []*cache.Channel{a, b}})
+		sub := r.start(wire.JSON, &Start{User: "sub", Rooms: r.rooms(b), Topics: []*cache.Channel{a, b}})
 		none := r.enter("none", wire.JSON)
 		r.publish(a.Name, 3)
 		r.publish(b.Name, 2)
@@ -89,7 +89,7 @@ func TestResumeMergesTheChannelsOfALog(t *testing.T) {
 			want = append(want, frames(f.Ch, f.Seq)...)
 		}
 		ann := r.start(wire.JSON, &Start{
-			User: "ann", Rooms: []*cache.Channel{a, c}, Topics: []*cache.Channel{b}, At: []wire.Seq{10, 0},
+			User: "ann", Rooms: r.rooms(a, c), Topics: []*cache.Channel{b}, At: []wire.Seq{10, 0},
 		})
 		pass(100e6)
 		ann.expect(want...)
@@ -107,7 +107,7 @@ func TestResumeAheadOfThisEdge(t *testing.T) {
 		for range 5 {
 			r.write(a.Name, 1)
 		}
-		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: []*cache.Channel{a, b}, At: []wire.Seq{5, 0}})
+		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: r.rooms(a, b), At: []wire.Seq{5, 0}})
 		r.publish(b.Name, 1)
 		ann.expect(frames(b.Name, 1)...)
 		r.bring(0, 4)
@@ -149,7 +149,7 @@ func TestSignals(t *testing.T) {
 	bubble(t, rigConfig{}, func(r *rig) {
 		a := r.hold(room(0, 0))
 		ann := r.enter("ann", wire.JSON, a)
-		bob := r.start(wire.Msgpack, &Start{User: "bob", Rooms: []*cache.Channel{a}, Topics: []*cache.Channel{a}})
+		bob := r.start(wire.Msgpack, &Start{User: "bob", Rooms: r.rooms(a), Topics: []*cache.Channel{a}})
 		sub := r.start(wire.Msgpack, &Start{User: "sub", Topics: []*cache.Channel{a}})
 		sig, err := Encode(wire.Signal{T: wire.TSignal, Ch: a.Name, From: "ann", Data: wire.Data{0xc0}})
 		if err != nil {

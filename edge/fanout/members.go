@@ -14,7 +14,7 @@ import (
 // The zero value has no members. It must not change while all runs.
 type members struct {
 	list []byte
-	n    int
+	n    int32
 	last slot // the last one in list
 }
 
@@ -87,8 +87,8 @@ func (m *members) remove(s slot) bool {
 	return false
 }
 
-// delete takes those out of which gone says so, and reports how many.
-func (m *members) delete(gone func(slot) bool) int {
+// delete takes those out of which gone says so.
+func (m *members) delete(gone func(slot) bool) {
 	// In place: the distance over one that is left out takes no more bytes than
 	// the two that it replaces.
 	kept := members{list: m.list[:0]}
@@ -97,10 +97,8 @@ func (m *members) delete(gone func(slot) bool) int {
 			kept.put(s)
 		}
 	}
-	deleted := m.n - kept.n
 	if kept.n == 0 {
 		kept = members{}
 	}
 	*m = kept
-	return deleted
 }

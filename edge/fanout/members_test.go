@@ -32,16 +32,13 @@ func FuzzMembers(f *testing.F) {
 				}
 			case op%4 == 1:
 				gone := func(s slot) bool { return s%7 == n%7 || s == n }
-				before := len(plain)
 				plain = slices.DeleteFunc(plain, gone)
-				if got := m.delete(gone); got != before-len(plain) {
-					t.Fatalf("%d are deleted, want %d", got, before-len(plain))
-				}
+				m.delete(gone)
 			default:
 				m.add(n)
 				plain = append(plain, n)
 			}
-			if got := slices.Collect(m.all()); !slices.Equal(got, plain) || m.n != len(plain) {
+			if got := slices.Collect(m.all()); !slices.Equal(got, plain) || int(m.n) != len(plain) {
 				t.Fatalf("%d members %v, want %v", m.n, got, plain)
 			}
 		}
@@ -59,7 +56,7 @@ func TestMembersAreSmall(t *testing.T) {
 		for i := range test.n {
 			m.add(i * test.step)
 		}
-		if got := cap(m.list); got > test.most*m.n {
+		if got := cap(m.list); got > test.most*int(m.n) {
 			t.Errorf("%d members, each %d from the one before, take %d bytes", m.n, test.step, got)
 		}
 	}

@@ -128,8 +128,9 @@ func (rd *reader) come() {
 		}
 		st.At = at
 	}
+	var rooms []*cache.Channel
 	for name, m := range w.users[rd.user] {
-		st.Rooms = append(st.Rooms, m.ch)
+		rooms = append(rooms, m.ch)
 		if m.v > cur.V {
 			st.Joined = append(st.Joined, Joined{m.ch, m.from, joinedPackets(w.t, m.ch, m.from, m.v)[codec]})
 			delete(rd.seen, name) // it may have left and come back
@@ -150,7 +151,7 @@ func (rd *reader) come() {
 		st.Topics = append(st.Topics, rd.held[name])
 	}
 	st.Behind = map[*cache.Channel]wire.Seq{}
-	for _, ch := range append(slices.Clip(st.Rooms), st.Topics...) {
+	for _, ch := range append(slices.Clip(rooms), st.Topics...) {
 		if b, ok := cur.Behind[ch.Name]; ok {
 			st.Behind[ch] = b
 		}
@@ -167,7 +168,7 @@ func (rd *reader) come() {
 	c.mu.Lock()
 	c.onMsg = rd.take
 	c.mu.Unlock()
-	st.Rooms = NewRooms(st.Rooms)
+	st.Rooms = w.rig.rooms(rooms...)
 	c.sock.Start(st)
 	synctest.Wait()
 }

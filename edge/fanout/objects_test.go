@@ -62,7 +62,7 @@ func TestObjectsOfWhatIsReadAgain(t *testing.T) {
 		r.say(a.Name, "x")
 		r.say(a.Name, "y")
 		r.learn("y")
-		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: only(a), At: []wire.Seq{0, 0}})
+		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: r.rooms(a), At: []wire.Seq{0, 0}})
 		late := r.enter("bob", wire.JSON)
 		r.join("bob", a, 0, 1)
 		ann.expect(object("x", 1), frames(a.Name, 1)[0], object("y", 1), frames(a.Name, 2)[0])
@@ -87,7 +87,7 @@ func TestObjectsOfWhatIsReadAgain(t *testing.T) {
 func TestObjectsOutOfFocus(t *testing.T) {
 	bubble(t, rigConfig{objects: true}, func(r *rig) {
 		a, b := r.hold(room(0, 0)), r.hold(room(0, 1))
-		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: only(a, b), Focus: only(a), Focused: true})
+		ann := r.start(wire.JSON, &Start{User: "ann", Rooms: r.rooms(a, b), Focus: only(a), Focused: true})
 		bob := r.enter("bob", wire.JSON, b)
 		r.learn("x")
 		r.say(b.Name, "x", "y")

@@ -48,7 +48,7 @@ func (s *shard) focus(k *Socket, rooms []*cache.Channel, all bool, reply func(ma
 // showAll ends a focus. gained are the rooms that have frames to catch up on.
 func (s *shard) showAll(k *Socket) (gained []*cache.Channel) {
 	f := k.extra.focus
-	for _, ch := range k.user.rooms {
+	for ch := range s.numbers.All(k.user.rooms) {
 		if !isRoom(ch) || f.shows(ch) {
 			continue
 		}
@@ -76,7 +76,7 @@ func (s *shard) showOnly(k *Socket, rooms []*cache.Channel) (lost []*cache.Chann
 		f.left = x.focus.left
 	}
 	x.focus = f
-	for _, ch := range k.user.rooms {
+	for ch := range s.numbers.All(k.user.rooms) {
 		if k.hides(ch) {
 			lost = append(lost, ch)
 		}
@@ -100,13 +100,13 @@ func (s *shard) showOthers(k *Socket, rooms []*cache.Channel) (gained, lost []*c
 	was := f.show
 	f.show = rooms
 	for _, ch := range was {
-		if !f.shows(ch) && k.user.rooms.Has(ch) {
+		if !f.shows(ch) && s.numbers.Has(k.user.rooms, ch) {
 			s.lose(k, ch)
 			lost = append(lost, ch)
 		}
 	}
 	for _, ch := range rooms {
-		if slices.Contains(was, ch) || !isRoom(ch) || !k.user.rooms.Has(ch) {
+		if slices.Contains(was, ch) || !isRoom(ch) || !s.numbers.Has(k.user.rooms, ch) {
 			continue
 		}
 		at := f.leftAt(ch)

@@ -88,6 +88,9 @@ func newRig(t testing.TB, cfg rigConfig) *rig {
 		if err := <-done; err != nil {
 			t.Errorf("Run = %v", err)
 		}
+		if n := r.e.numbers.Len(); n > 0 {
+			t.Errorf("%d rooms have a number when all sockets are closed", n)
+		}
 		r.fills.Wait()
 	}
 	return r
@@ -309,6 +312,9 @@ func (r *rig) agree(agreed websocket.Agreement) *peer {
 	return c
 }
 
+// rooms is a list for one Start.
+func (r *rig) rooms(chs ...*cache.Channel) Rooms { return r.e.numbers.Rooms(chs) }
+
 // connect is a client whose socket is ready for its Start.
 func (r *rig) connect(codec wire.Codec) *peer {
 	r.t.Helper()
@@ -324,7 +330,7 @@ func (r *rig) connect(codec wire.Codec) *peer {
 // enter is a client with a session of user in rooms, from where the logs stand.
 func (r *rig) enter(user wire.UserID, codec wire.Codec, rooms ...*cache.Channel) *peer {
 	r.t.Helper()
-	return r.start(codec, &Start{User: user, Rooms: rooms})
+	return r.start(codec, &Start{User: user, Rooms: r.rooms(rooms...)})
 }
 
 func (r *rig) start(codec wire.Codec, st *Start) *peer {
@@ -346,7 +352,6 @@ func (r *rig) begin(c *peer, st *Start) {
 		}
 		st.Welcome = p[c.codec]
 	}
-	st.Rooms = NewRooms(st.Rooms)
 	c.sock.Start(st)
 }
 

@@ -12,6 +12,8 @@ import (
 func (s *shard) start(k *Socket, st *Start) {
 	if k.state == greeting && k.conn != nil {
 		s.begin(k, st)
+	} else {
+		s.numbers.Release(st.Rooms)
 	}
 	if st.Done != nil {
 		s.begun = append(s.begun, begun{k, st})
@@ -51,8 +53,9 @@ func (s *shard) begin(k *Socket, st *Start) {
 	if st.Focused {
 		k.more().focus = newFocus(st.Focus, slices.Clone(st.At))
 	}
+	lacking := s.lacking(k)
 	for p := range s.pos {
-		if p := wire.LogID(p); st.At[p] != s.pos[p] || !s.covered(k, p) {
+		if p := wire.LogID(p); st.At[p] != s.pos[p] || lacking[p] {
 			x := k.more()
 			x.lags = append(x.lags, lag{p, st.At[p]})
 		}
@@ -89,32 +92,34 @@ func (s *shard) begin(k *Socket, st *Start) {
 	s.catchUp(k)
 }
 
-// covered reports whether the cache holds everything of k's channels in log p
-// that comes after the log's position: there is nothing to catch up on.
-func (s *shard) covered(k *Socket, p wire.LogID) bool {
-	held := func(ch *cache.Channel) bool {
-		floor, live := ch.Floor()
-		return live && floor <= s.pos[p]
+// lacking says by log whether the cache lacks something of k's channels that comes
+// after the log's position: where it doesn't there is nothing to catch up on. It
+// is valid until the next call.
+func (s *shard) lacking(k *Socket) []bool {
+	if s.lacks == nil {
+		s.lacks = make([]bool, len(s.pos))
 	}
-	for _, ch := range k.user.rooms.Of(p) {
-		if !held(ch) {
-			return false
+	clear(s.lacks)
+	look := func(ch *cache.Channel) {
+		if floor, live := ch.Floor(); !live || floor > s.pos[ch.P] {
+			s.lacks[ch.P] = true
 		}
+	}
+	for ch := range s.numbers.All(k.user.rooms) {
+		look(ch)
 	}
 	if k.extra != nil {
 		for _, ch := range k.extra.topics {
-			if ch.P == p && !held(ch) {
-				return false
-			}
+			look(ch)
 		}
 	}
-	return true
+	return s.lacks
 }
 
 // join is Engine.Join in this shard.
 func (s *shard) join(id wire.UserID, ch *cache.Channel, from wire.Seq, joined Packets) {
 	u := s.users.Get(id)
-	if u == nil || u.rooms.Has(ch) {
+	if u == nil || s.numbers.Has(u.rooms, ch) {
 		return
 	}
 	s.addMember(ch, u)
@@ -127,7 +132,7 @@ func (s *shard) join(id wire.UserID, ch *cache.Channel, from wire.Seq, joined Pa
 // leave is Engine.Leave in this shard.
 func (s *shard) leave(id wire.UserID, ch *cache.Channel, left Packets) {
 	u := s.users.Get(id)
-	if u == nil || !u.rooms.Has(ch) {
+	if u == nil || !s.numbers.Has(u.rooms, ch) {
 		return
 	}
 	s.removeMember(ch, u)
@@ -175,8 +180,7 @@ func (s *shard) addTopic(k *Socket, ch *cache.Channel) bool {
 		return false
 	}
 	x.topics = append(x.topics, ch)
-	a := s.audience(ch)
-	a.sockets = append(a.sockets, k)
+	s.audience(ch).subscribe(k)
 	return true
 }
 

@@ -24,8 +24,9 @@ type mail struct {
 
 // shard is one event loop's sockets and index. It implements transport.Handler.
 type shard struct {
-	e    *Engine
-	loop transport.Loop
+	e       *Engine
+	loop    transport.Loop
+	numbers *Numbers // e's
 
 	mu     sync.Mutex
 	room   sync.Cond // mu's: there is room for batches again, or the loop has ended
@@ -53,6 +54,7 @@ type shard struct {
 	parser    websocket.Parser                    // of whoever has none of its own
 	freeSlots []slot
 	frames    []*cache.Frame // scratch of catching up
+	lacks     []bool         // scratch of lacking
 	objects   []Object       // scratch of objectsOf
 	dues      []due          // oldest first
 	active    lastActivity
@@ -65,7 +67,7 @@ type shard struct {
 
 func newShard(e *Engine, loop transport.Loop, at []wire.Seq) *shard {
 	s := &shard{
-		e: e, loop: loop,
+		e: e, loop: loop, numbers: e.numbers,
 		published: make([]atomic.Uint64, e.cfg.Logs), pos: make([]wire.Seq, e.cfg.Logs),
 		users: keyed.New(func(u *user) wire.UserID { return u.id }), index: map[*cache.Channel]*audience{},
 		waiting: map[wire.LogID]map[*Socket]struct{}{}, ahead: map[wire.LogID]map[*Socket]struct{}{},
@@ -296,7 +298,7 @@ func (s *shard) endSession(k *Socket) {
 
 func (s *shard) removeSubscriber(ch *cache.Channel, k *Socket) {
 	if a := s.index[ch]; a != nil {
-		a.sockets = remove(a.sockets, k)
+		a.unsubscribe(k)
 		s.dropAudience(ch, a)
 	}
 }

@@ -36,7 +36,7 @@ func TestSlowSocketLags(t *testing.T) {
 	const budget = 4000
 	bubble(t, rigConfig{Config: Config{Budget: budget}, sendBuffer: 512}, func(r *rig) {
 		a, b := r.hold(room(0, 0)), r.hold(room(1, 0))
-		slow := r.start(wire.Msgpack, &Start{User: "slow", Rooms: []*cache.Channel{a}, Topics: []*cache.Channel{b}})
+		slow := r.start(wire.Msgpack, &Start{User: "slow", Rooms: r.rooms(a), Topics: []*cache.Channel{b}})
 		quick := r.enter("quick", wire.Msgpack, a)
 		slow.deaf()
 		for range 20 {
@@ -98,14 +98,16 @@ func TestManyLateChannelsStayWithinTheBudget(t *testing.T) {
 	const budget = 2000
 	bubble(t, rigConfig{Config: Config{Budget: budget}, sendBuffer: 256}, func(r *rig) {
 		st := &Start{User: "ann", At: []wire.Seq{60, 60}, Behind: map[*cache.Channel]wire.Seq{}}
+		var rooms []*cache.Channel
 		total := 0
 		for p := range wire.LogID(rigLogs) {
 			for i := range 6 {
 				ch := r.hold(room(p, i))
-				st.Rooms = append(st.Rooms, ch)
+				rooms = append(rooms, ch)
 				st.Behind[ch] = 0
 			}
 		}
+		st.Rooms = r.rooms(rooms...)
 		for ch := range st.Behind {
 			total += len(r.publish(ch.Name, 10))
 		}

@@ -154,7 +154,7 @@ func (k *Socket) Busy(on bool) {
 // on.
 type Start struct {
 	User    wire.UserID
-	Rooms   Rooms // the user's, in full; shared
+	Rooms   Rooms // the user's, in full; held, and released by the engine
 	Topics  []*cache.Channel
 	Welcome []byte     // for the socket's codec
 	At      []wire.Seq // everything up to it is had

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"selvedge/edge/cache"
 	"selvedge/wire"
 )
 
@@ -34,7 +33,7 @@ func TestAStartIsGivenBack(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				st := &Start{User: "ann", Rooms: []*cache.Channel{r.hold(room(0, 0))}, Welcome: p[wire.Msgpack]}
+				st := &Start{User: "ann", Rooms: r.rooms(r.hold(room(0, 0))), Welcome: p[wire.Msgpack]}
 				done := 0
 				st.Done = func() {
 					done++

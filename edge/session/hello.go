@@ -206,7 +206,6 @@ func (s *session) postLocked(u *user, o *opening) (missing wire.RoomID, posted b
 		form = s.sock.Form()
 	}
 	st.Welcome = cache.PacketOf(form, o.text)
-	st.Rooms = u.rooms.Share()
 	st.From = u.beginningsLocked(o.hello.Memberships, st.At)
 	if o.focused {
 		st.Focused = true
@@ -214,12 +213,19 @@ func (s *session) postLocked(u *user, o *opening) (missing wire.RoomID, posted b
 	}
 	if r := o.resume; r != nil && len(r.cursor.Behind) > 0 {
 		st.Behind = map[*cache.Channel]wire.Seq{}
-		for _, ch := range slices.Concat(st.Rooms, st.Topics) {
+		own := func(ch *cache.Channel) {
 			if b, ok := r.cursor.Behind[ch.Name]; ok {
 				st.Behind[ch] = b
 			}
 		}
+		for ch := range s.m.engine.Numbers().All(u.rooms) {
+			own(ch)
+		}
+		for _, ch := range st.Topics {
+			own(ch)
+		}
 	}
+	st.Rooms = s.m.engine.Numbers().Hold(u.rooms)
 	s.sock.Start(st)
 	return "", true
 }

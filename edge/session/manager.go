@@ -38,6 +38,7 @@ type Engine interface {
 	Object(ch *cache.Channel, o fanout.Object)
 	Seen(v wire.Seq)
 	Covered(p wire.LogID)
+	Numbers() *fanout.Numbers
 }
 
 // Events are what a manager reports. Unset ones are filled in with no-ops.

@@ -209,6 +209,9 @@ func TestLingerThenEveryInterestIsGivenBack(t *testing.T) {
 		if held := r.core.interests(); r.m.Users() != 0 || len(held) != 0 || r.m.cfg.Cache.Bytes() != 0 {
 			t.Errorf("%d users, interests %v, %d bytes are left", r.m.Users(), held, r.m.cfg.Cache.Bytes())
 		}
+		if n := r.engine.Numbers().Len(); n > 0 {
+			t.Errorf("%d rooms that nobody is in have a number", n)
+		}
 	})
 }
 

@@ -73,8 +73,8 @@ func (s *session) roomsHere(after wire.RoomID, most int) (r wire.Rooms, ok bool)
 // order.
 func (u *user) roomsAfter(after wire.RoomID) []*cache.Channel {
 	u.mu.Lock()
-	list := make([]*cache.Channel, 0, len(u.rooms))
-	for _, ch := range u.rooms {
+	list := make([]*cache.Channel, 0, u.rooms.Len())
+	for ch := range u.m.engine.Numbers().All(u.rooms) {
 		if id, ok := ch.Name.Room(); ok && id > after {
 			list = append(list, ch)
 		}
@@ -105,8 +105,8 @@ func (u *user) channelsLocked(ids []wire.RoomID) []*cache.Channel {
 func (u *user) roomIDs() []wire.RoomID {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	ids := make([]wire.RoomID, 0, len(u.rooms))
-	for _, ch := range u.rooms {
+	ids := make([]wire.RoomID, 0, u.rooms.Len())
+	for ch := range u.m.engine.Numbers().All(u.rooms) {
 		if id, ok := ch.Name.Room(); ok {
 			ids = append(ids, id)
 		}

@@ -29,7 +29,7 @@ type user struct {
 	loaded  bool
 	gone    bool
 	v       wire.Seq     // of the last join or leave that is known
-	rooms   fanout.Rooms // and the inbox
+	rooms   fanout.Rooms // and the inbox; held
 	changes *changes
 }
 
@@ -111,15 +111,16 @@ func (m *Manager) drop(u *user) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.gone = true
-	for _, ch := range u.rooms {
+	for ch := range m.engine.Numbers().All(u.rooms) {
 		m.release(ch)
 	}
+	m.engine.Numbers().Release(u.rooms)
 	if c := u.changes; c != nil {
 		for _, o := range append(c.early, c.ops...) {
 			m.seen.end(o)
 		}
 	}
-	u.rooms, u.changes = nil, nil
+	u.rooms, u.changes = fanout.Rooms{}, nil
 }
 
 // seen is the state position of the last change of the user's memberships that
@@ -138,14 +139,15 @@ func (u *user) load(h *wire.Hello, since func(*cache.Channel) wire.Seq) {
 	if u.loaded || u.gone {
 		return
 	}
-	rooms := make([]*cache.Channel, 0, len(h.Memberships)+1)
+	var space [64]*cache.Channel // most users' rooms need no other
+	rooms := space[:0]
 	for _, ms := range h.Memberships {
 		ch := u.m.acquireRoom(ms.Room, since)
 		u.m.begun.note(ch.P, ms.From)
 		rooms = append(rooms, ch)
 	}
 	rooms = append(rooms, u.m.acquire(u.inbox, since))
-	u.rooms = fanout.NewRooms(rooms)
+	u.rooms = u.m.engine.Numbers().Rooms(rooms)
 	u.loaded, u.v = true, h.RoomsV
 	if c := u.changes; c != nil {
 		early := c.early
@@ -162,7 +164,7 @@ func (u *user) load(h *wire.Hello, since func(*cache.Channel) wire.Seq) {
 // roomLocked is the channel of a room that the user is in, or nil.
 func (u *user) roomLocked(id wire.RoomID) *cache.Channel {
 	name := wire.RoomChannel(id)
-	for _, ch := range u.rooms.Of(wire.LogOf(name, u.m.cfg.Cache.Logs())) {
+	for ch := range u.m.engine.Numbers().Of(u.rooms, wire.LogOf(name, u.m.cfg.Cache.Logs())) {
 		if ch.Name == name {
 			return ch
 		}
@@ -373,7 +375,7 @@ func (u *user) join(rec *wire.StateRecord) {
 	}
 	ch := u.m.acquireRoom(rec.Room, func(*cache.Channel) wire.Seq { return rec.From })
 	u.m.begun.note(ch.P, rec.From)
-	u.rooms = u.rooms.With(ch)
+	u.rooms = u.m.engine.Numbers().With(u.rooms, ch)
 	if u.changes != nil && u.m.hellos.awaits(u) {
 		u.changes.recent = append(u.changes.recent, wire.Membership{Room: rec.Room, From: rec.From, V: rec.V})
 	}
@@ -393,7 +395,7 @@ func (u *user) leave(rec *wire.StateRecord) {
 	if u.gone || ch == nil {
 		return
 	}
-	u.rooms = u.rooms.Without(ch)
+	u.rooms = u.m.engine.Numbers().Without(u.rooms, ch)
 	u.m.engine.Leave(u.id(), ch, left)
 	u.m.release(ch)
 }

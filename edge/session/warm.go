@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"selvedge/edge/cache"
+	"selvedge/edge/fanout"
 	"selvedge/wire"
 )
 
@@ -51,6 +52,7 @@ func (s *session) welcomeHere(g *greeting) bool {
 	if !ok { // as most: they are new here
 		return false
 	}
+	defer m.engine.Numbers().Release(rooms)
 	epoch, at, told := *m.epoch.Load(), s.sock.AppendPositions(nil), m.seen.upto()
 	if r := g.resume; r != nil {
 		if at = r.at; r.cursor.Epoch != epoch || r.cursor.V > told {
@@ -91,15 +93,15 @@ func (s *session) welcomeHere(g *greeting) bool {
 	return true
 }
 
-// calm are the channels of a user's rooms, if they are known, and nothing is
+// calm are the channels of a user, held, if they are known, and nothing is
 // happening to them.
-func (u *user) calm() (rooms []*cache.Channel, v wire.Seq, ok bool) {
+func (u *user) calm() (rooms fanout.Rooms, v wire.Seq, ok bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if !u.calmLocked() {
-		return nil, 0, false
+		return rooms, 0, false
 	}
-	return u.rooms.Share(), u.v, true
+	return u.m.engine.Numbers().Hold(u.rooms), u.v, true
 }
 
 func (u *user) calmLocked() bool { return u.loaded && !u.gone && u.changes == nil }
@@ -117,14 +119,14 @@ func (u *user) isLoaded() bool {
 // A welcome from the core tells of a user's most recently active rooms, and
 // learnHello keeps them; whichever was active since then passed here. So the
 // rooms whose last frame is known have the most recent ones among them.
-func (m *Manager) recent(channels []*cache.Channel) (infos []wire.Data, more, ok bool) {
+func (m *Manager) recent(channels fanout.Rooms) (infos []wire.Data, more, ok bool) {
 	type room struct {
 		ch *cache.Channel
 		ts int64
 	}
-	rooms := make([]room, 0, len(channels))
+	rooms := make([]room, 0, channels.Len())
 	all := 0
-	for _, ch := range channels {
+	for ch := range m.engine.Numbers().All(channels) {
 		if _, is := ch.Name.Room(); !is {
 			continue
 		}

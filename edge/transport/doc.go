@@ -31,7 +31,8 @@
 // descriptor in Go's own poller instead, as any goroutine waits for a socket:
 // it is woken like one, Wake and the tick are that wait's deadline, and an idle
 // loop holds no thread. For the same reason reads and writes, which never
-// block, are system calls that Go's scheduler is not told of.
+// block, are system calls that Go's scheduler is not told of, but while a garbage
+// collection is near: it could not stop the world in the middle of one.
 //
 // docs/performance.md has the figures, and what was tried and did not pay:
 // epoll_wait without waiting before the one that waits (no difference, once

@@ -20,7 +20,7 @@ func (l *epoll) readable(c *Conn, events uint32) {
 	}
 	over := events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
 	for {
-		n, errno := read(int(c.fd), l.buf)
+		n, errno := l.calls.read(int(c.fd), l.buf)
 		switch {
 		case errno == 0 && n > 0:
 		case errno == 0:
@@ -108,7 +108,7 @@ func (l *epoll) send(c *Conn, b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	n, errno := write(int(c.fd), b)
+	n, errno := l.calls.write(int(c.fd), b)
 	return c.sent(n, len(b), errno)
 }
 
@@ -127,7 +127,7 @@ func (l *epoll) sendv(c *Conn, bufs [][]byte) (int, error) {
 		return 0, nil
 	}
 	defer clear(iov) // nobody's memory is kept
-	n, errno := writev(int(c.fd), iov)
+	n, errno := l.calls.writev(int(c.fd), iov)
 	return c.sent(n, want, errno)
 }
 

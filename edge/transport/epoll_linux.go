@@ -53,6 +53,7 @@ type epoll struct {
 	plain    []byte  // the same, decrypted
 	record   []byte  // what is to be encrypted, for the duration of one Write
 	iov      []unix.Iovec
+	calls    calls
 }
 
 // NewEpoll is a loop on Linux's epoll, for TCP and Unix sockets. It fails on

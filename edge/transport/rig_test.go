@@ -12,7 +12,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // shard is a Handler whose methods are set by a test; those that are nil do
 // nothing. It checks what every handler may rely on.

@@ -51,7 +51,7 @@ func (s *secure) readable(events uint32) {
 	if c.state&queued != 0 {
 		return // its turn comes without that
 	}
-	switch n, errno := read(int(c.fd), l.buf); {
+	switch n, errno := l.calls.read(int(c.fd), l.buf); {
 	case errno == 0 && n > 0:
 		s.t.pipe.feed(l.buf[:n])
 		s.dry = false

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -117,7 +118,7 @@ func peerName(fd int) netip.AddrPort {
 
 // push writes what fd has room for.
 func push(fd int, b []byte) (int, error) {
-	switch n, errno := write(fd, b); errno {
+	switch n, errno := raw(unix.SYS_WRITE, fd, unsafe.Pointer(&b[0]), len(b)); errno {
 	case 0:
 		return n, nil
 	case unix.EAGAIN:

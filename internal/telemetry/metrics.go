@@ -23,7 +23,7 @@ func NewRegistry(build config.Build) *prometheus.Registry {
 	info.Set(1)
 	// Beside the usual: how long the garbage collector stops everything, and
 	// what CPU time it takes.
-	collection := collectors.GoRuntimeMetricsRule{Matcher: regexp.MustCompile(`^(/sched/pauses/total/gc|/cpu/classes/gc/total):`)}
+	collection := collectors.GoRuntimeMetricsRule{Matcher: regexp.MustCompile(`^(/sched/pauses/(total|stopping)/gc|/cpu/classes/gc/total):`)}
 	reg.MustRegister(info, collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collection)), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return reg
 }

@@ -67,6 +67,21 @@ func (s scrape) plus(o scrape) scrape {
 	return out
 }
 
+// within is how many values of a histogram are known to be at most limit: its
+// bucket may begin below that.
+func (s scrape) within(histogram string, limit float64) (n float64) {
+	for name, v := range s {
+		label, is := strings.CutPrefix(name, histogram+`_bucket{le="`)
+		if !is {
+			continue
+		}
+		if le, err := strconv.ParseFloat(strings.TrimSuffix(label, `"}`), 64); err == nil && le <= limit {
+			n = max(n, v)
+		}
+	}
+	return n
+}
+
 // bound is an upper bound of quantile q of a histogram, to which the buckets
 // are fine enough; of an empty one it is zero.
 func (s scrape) bound(histogram string, q float64) (float64, error) {

@@ -3,6 +3,7 @@ package bench
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 const exposition = `# HELP pause_seconds of something
@@ -39,10 +40,38 @@ func TestMetricsAreRead(t *testing.T) {
 	if got, err := s.bound("pause_seconds", 0.999); err != nil || got < 1 {
 		t.Errorf("what is beyond the last bucket is at most %v (%v)", got, err)
 	}
+	for limit, want := range map[float64]float64{1e-9: 0, 1e-5: 90, 0.01: 99, 10: 99} {
+		if got := s.within("pause_seconds", limit); got != want {
+			t.Errorf("%v values are at most %v, want %v", got, limit, want)
+		}
+	}
+	s[`pause_seconds_bucket{le="0.1"}`], s[`pause_seconds_bucket{le="0.001"}`] = 98, 98
+	if got, err := (&gc{grown: s, took: 2 * time.Second}).p99("pause_seconds"); err != nil || got != 2 {
+		t.Errorf("a pause in two seconds is at most %v s (%v)", got, err)
+	}
 	if _, err := s.bound("nothing", 0.99); err == nil {
 		t.Error("a histogram that isn't there has a bound")
 	}
 	if _, err := parseMetrics(strings.NewReader("a b c\n")); err == nil {
 		t.Error("nonsense was read")
+	}
+}
+
+func TestGCGoesOnForPauses(t *testing.T) {
+	for _, test := range []struct {
+		pauses float64
+		took   time.Duration
+		on     bool
+	}{
+		{99, 299 * time.Second, true},
+		{100, time.Second, false},
+		{99, 300 * time.Second, false},
+	} {
+		if got := (&GCCommand{Pauses: 100, Most: 300}).goesOn(test.pauses, test.took); got != test.on {
+			t.Errorf("after %v pauses in %v it goes on: %v", test.pauses, test.took, got)
+		}
+	}
+	if (&GCCommand{Most: 300}).goesOn(0, time.Second) {
+		t.Error("it goes on for nothing")
 	}
 }
