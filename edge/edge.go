@@ -134,6 +134,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 
 	g.Go(func() error { return n.up.Run(ctx) })
 	g.Go(func() error { return n.siblings.server.Run(ctx) })
+	g.Go(func() error { return n.warm(ctx) })
 	g.Go(func() error { return n.watch(ctx) })
 	g.Go(func() error { return n.serve(ctx, public) })
 	g.Go(func() error {

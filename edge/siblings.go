@@ -35,7 +35,7 @@ type siblings struct {
 func newSiblings(n *edgeNode) *siblings {
 	s := &siblings{n: n}
 	s.relay = relay.New(relay.Config{
-		Upstream: lateUpstream{n}, Position: s.position, Signal: s.signal, Documents: s.documents,
+		Upstream: lateUpstream{n}, Position: s.position, Signal: s.signal, Documents: s.documents, Hot: s.hot,
 		TailBytes: int(n.cfg.CacheBytes / relayShare / 16),
 	})
 	return s
@@ -121,6 +121,14 @@ func (s *siblings) documents(ctx context.Context, keys []string) *wire.Answer {
 		}
 	}
 	return &wire.Answer{Err: &wire.Error{Code: wire.Unavailable, Message: "ask a core"}}
+}
+
+// hot are the keys of the documents that were used last here.
+func (s *siblings) hot(n int) []string {
+	if w := s.n.world.Load(); w != nil {
+		return w.sessions.Hot(n)
+	}
+	return nil
 }
 
 // fed is how many siblings follow a log here.

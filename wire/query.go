@@ -22,6 +22,7 @@ const (
 	QRoster  QueryKind = "roster"  // one page of a room's members, with their names
 	QRoom    QueryKind = "room"    // one room as its members are told of it
 	QPublish QueryKind = "publish" // a client's publish
+	QHot     QueryKind = "hot"     // of an edge: the keys of the documents that were used last, at most Limit
 )
 
 // Query is one question. T says which fields matter.
@@ -80,6 +81,7 @@ type Answer struct {
 	MemberCount int               `json:"member_count,omitempty"`
 	Objects     map[string]Object `json:"objects,omitempty"`
 	Missing     []string          `json:"missing,omitempty"`
+	Keys        []string          `json:"keys,omitempty"`
 	// Shared are the rooms of QShares, one for each user: that with the most
 	// members, "" = none.
 	Shared []RoomID `json:"shared,omitempty"`

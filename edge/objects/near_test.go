@@ -20,6 +20,7 @@ type sibling struct {
 	mu    sync.Mutex
 	asked int  // guarded by mu: keys
 	dead  bool // guarded by mu
+	sure  bool // fixed: it answers all, and is not behind
 }
 
 func (s *sibling) Of(key string) string {
@@ -40,15 +41,18 @@ func (s *sibling) Ask(ctx context.Context, node string, q *wire.Query) (*wire.An
 	c := s.c
 	c.sleep(ctx)
 	c.mu.Lock()
-	if c.rng.IntN(10) == 0 {
+	if !s.sure && c.rng.IntN(10) == 0 {
 		c.mu.Unlock()
 		return nil, upstream.ErrUnavailable
 	}
 	// It is behind, and what it has may be a little newer than it says.
-	has := c.v - min(c.v, wire.Seq(c.rng.IntN(6)))
+	has := c.v
+	if !s.sure {
+		has -= min(c.v, wire.Seq(c.rng.IntN(6)))
+	}
 	a := &wire.Answer{V: has - min(has, wire.Seq(c.rng.IntN(3))), Objects: map[string]wire.Object{}}
 	for i, key := range q.Keys {
-		if i > 2 && c.rng.IntN(8) == 0 {
+		if i > 2 && !s.sure && c.rng.IntN(8) == 0 {
 			break // the rest has no room
 		}
 		var now wire.Object
@@ -136,6 +140,45 @@ func TestResetWhileASiblingIsAsked(t *testing.T) {
 		time.Sleep(time.Minute)
 		if n := c.interests(); n != 0 || o.Bytes() != 0 {
 			t.Errorf("%d interests and %d bytes are left", n, o.Bytes())
+		}
+	})
+}
+
+// What was used last is hot, and is there before anybody asks once a sibling was asked
+// for it.
+func TestHotAndWarm(t *testing.T) {
+	bubble(t, 1<<20, 1, func(t *testing.T, o *Objects, c *core) {
+		for i := range 100 {
+			c.put(fmt.Sprintf("user:a%d0", i), "Ann")
+			get(t, o, fmt.Sprintf("user:a%d0", i), fmt.Sprintf("user:none%d0", i))
+		}
+		hot := o.Hot(1000)
+		if len(hot) != 100 {
+			t.Errorf("%d of 100 documents that exist are hot", len(hot))
+		}
+		if few := o.Hot(10); len(few) > 10 || len(few) == 0 {
+			t.Errorf("10 were asked for, %d are hot", len(few))
+		}
+		o.Reset()
+		synctest.Wait()
+		s := besides(o, c)
+		s.sure = true
+		before := c.asked
+		o.Warm("near", hot)
+		time.Sleep(10 * time.Second)
+		there := 0
+		for _, key := range hot {
+			if got, ok := o.Peek(key); ok && got.Exists() {
+				there++
+			}
+		}
+		if there != 100 || s.asked != 100 || c.asked-before > 5 { // of what was put last it is not sure
+			t.Errorf("%d of 100 are there; the sibling was asked for %d, the core for %d", there, s.asked, c.asked-before)
+		}
+		o.Warm("near", hot)
+		time.Sleep(time.Second)
+		if s.asked != 100 {
+			t.Errorf("what is there was asked for again: %d", s.asked)
 		}
 	})
 }

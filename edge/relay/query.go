@@ -17,8 +17,11 @@ const queryTimeout = 8 * time.Second
 // is asked of the core, for the sibling.
 func (r *Relay) Query(ctx context.Context, _ string, q *wire.Query, applied wire.Seq) *wire.Answer {
 	q.V, q.P, q.Marker, q.Space = max(q.V, applied), 0, 0, nil
-	if q.T == wire.QGet && q.User == "" {
+	switch {
+	case q.T == wire.QGet && q.User == "":
 		return r.cfg.Documents(ctx, q.Keys)
+	case q.T == wire.QHot:
+		return &wire.Answer{Epoch: r.Epoch(), Keys: r.cfg.Hot(min(max(q.Limit, 0), wire.MaxPage))}
 	}
 	if q.T == wire.QFill && len(q.Afters) == len(q.Chs) && len(q.Uptos) == len(q.Chs) {
 		return r.fill(ctx, q)

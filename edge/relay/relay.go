@@ -30,6 +30,8 @@ type Config struct {
 	// all siblings ask of one; V is the position of the state log of which it is at
 	// least.
 	Documents func(ctx context.Context, keys []string) *wire.Answer
+	// Hot are the keys of the documents that were used last, at most n.
+	Hot func(n int) []string
 	// TailBytes bounds the recent end of each log that is held, in bytes; 0 = 4 MiB.
 	TailBytes int
 }

@@ -8,6 +8,19 @@ import (
 	"selvedge/wire"
 )
 
+// Hot are the keys of the documents that were used last here, at most n.
+func (m *Manager) Hot(n int) []string { return m.objects.Hot(n) }
+
+// Warm asks a sibling for documents that are likely to be asked for here, if there is
+// anybody who could.
+func (m *Manager) Warm(node string, keys []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.users.Len() > 0 { // else nobody would end what is kept
+		m.objects.Warm(node, keys)
+	}
+}
+
 // errEmpty: an edge without users keeps no documents.
 var errEmpty = errors.New("nobody is here")
 

@@ -1,7 +1,10 @@
 package cluster
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"testing"
 	"time"
@@ -107,5 +110,64 @@ func TestARegionAsksOnce(t *testing.T) {
 	}
 	if asked := counted(t, f.Core, get) - before; asked != people-10 {
 		t.Errorf("four edges asked the core %d times for %d documents", asked, people-10)
+	}
+}
+
+// An edge that comes late is told by a sibling what is hot, and has it when somebody
+// asks: of the core's documents nothing crosses once more.
+func TestALateEdgeIsWarm(t *testing.T) {
+	f := startFleet(t, "eu-west", "eu-west")
+	api := &backend.Client{BaseURL: f.Core.URL, Key: identity.DevAPIKey}
+	ctx := t.Context()
+	if _, err := api.PutRoom(ctx, "general", backend.Document{Data: object(t, `{}`)}); err != nil {
+		t.Fatal(err)
+	}
+	const people = 30
+	var members []wire.UserID
+	var keys []string
+	for i := range people {
+		u := wire.UserID(fmt.Sprint("u", i))
+		if _, err := api.PutUser(ctx, u, backend.Document{Data: object(t, `{"name":"One"}`)}); err != nil {
+			t.Fatal(err)
+		}
+		members, keys = append(members, u), append(keys, fmt.Sprint("user:u", i))
+	}
+	if _, err := api.ChangeMembers(ctx, "general", members, nil); err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range f.Edges {
+		l := listen(t, fmt.Sprint("u", i), nil, e.URL)
+		next(t, "welcome", l.welcome)
+		if _, err := l.Get(ctx, keys...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	late := startEdge(t, f)
+	l := listen(t, "u9", nil, late.URL)
+	next(t, "welcome", l.welcome)
+	var status struct {
+		CacheBytes int `json:"cache_bytes"`
+		Interests  int `json:"interests"`
+	}
+	for start := time.Now(); status.Interests < people; <-time.After(20 * time.Millisecond) {
+		res, err := http.Get(late.Admin + "/varz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(json.NewDecoder(res.Body).Decode(&status), res.Body.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if time.Since(start) > patience {
+			t.Fatalf("the late edge holds %d interests", status.Interests)
+		}
+	}
+	const get = `selvedge_core_requests_total{kind="get"}`
+	before := counted(t, f.Core, get)
+	docs, err := l.Get(ctx, keys...)
+	if err != nil || len(docs.Objects) != people {
+		t.Fatalf("%d of %d documents, %v", len(docs.Objects), people, err)
+	}
+	if asked := counted(t, f.Core, get) - before; asked != 0 {
+		t.Errorf("the core was asked %d times for what a sibling has", asked)
 	}
 }
