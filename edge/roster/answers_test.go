@@ -114,7 +114,7 @@ func (c *core) answerLocked(q *wire.Query) *wire.Answer {
 		for _, id := range q.Users {
 			a.Shared = append(a.Shared, c.sharedLocked(q.User, id, v))
 		}
-	case wire.QHello, wire.QFill, wire.QHistory, wire.QRooms, wire.QRoom, wire.QPublish:
+	case wire.QHello, wire.QFill, wire.QHistory, wire.QRooms, wire.QRoom, wire.QPublish, wire.QHot:
 		panic("nobody asks " + q.T + " here")
 	}
 	return a
