@@ -40,6 +40,7 @@ type followed struct {
 	again   time.Time     // no standby before
 	pause   time.Duration // before the one after
 	leaving time.Duration // since when our siblings are waited for; 0 = they aren't
+	begun   wire.Seq      // up to where the sink has the log from the stream before, and takes nothing from this one
 
 	// Written by the goroutine of its stream, as Upstream.now.
 	busy  atomic.Bool // it is with the sink
@@ -130,7 +131,7 @@ func (s *session) endsLocked(ends []wire.Seq) {
 
 // placeLocked has a log opened at a link.
 func (u *Upstream) placeLocked(lg *followed, s *session) {
-	lg.at, lg.phase, lg.since, lg.away = s, placed, u.now(), make(chan struct{})
+	lg.at, lg.phase, lg.since, lg.away, lg.begun = s, placed, u.now(), make(chan struct{}), 0
 	s.endsLocked(s.l.Ends)
 	u.placedLocked(lg)
 	s.wake()

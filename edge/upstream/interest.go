@@ -151,6 +151,15 @@ func (u *Upstream) marker(lg *followed, m link.Marker) {
 	u.mu.Lock()
 	wants := slices.DeleteFunc(lg.pending[m.ID], func(w Want) bool { return !lg.held.has(w.Key) })
 	delete(lg.pending, m.ID)
+	if m.Seq < lg.begun {
+		// This stream is behind the one before it: what it brings up to begun the sink
+		// takes for a repetition, which it is not for an interest that is new. So that is
+		// live from there on, and what lies before has to be filled.
+		m.Seq, m.Moved = lg.begun, nil
+		for _, w := range wants {
+			m.Moved = append(m.Moved, w.Key)
+		}
+	}
 	if len(lg.add)+len(lg.del) > 0 {
 		lg.wakeLocked()
 	}

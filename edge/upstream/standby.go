@@ -205,9 +205,10 @@ func (u *Upstream) takeLocked(lg *followed) {
 		ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 		defer cancel()
 		old.l.CloseLog(ctx, lg.p)
+		pos := u.cfg.Sink.Position(lg.p) // nothing comes now
 		u.mu.Lock()
 		if b.s.n.s == b.s {
-			u.takenLocked(lg)
+			u.takenLocked(lg, pos)
 		} else { // its link has ended meanwhile
 			lg.dropStandbyLocked()
 			lg.gone()
@@ -217,13 +218,14 @@ func (u *Upstream) takeLocked(lg *followed) {
 	})
 }
 
-// takenLocked makes a standby the log's stream. Nothing comes of the old one any more.
-func (u *Upstream) takenLocked(lg *followed) {
+// takenLocked makes a standby the log's stream. Nothing comes of the old one any more,
+// by which the log was taken up to pos.
+func (u *Upstream) takenLocked(lg *followed, pos wire.Seq) {
 	b := lg.heir
 	lg.heir = nil
 	lg.ready.Store(false)
 	lg.unsent()
-	lg.at, lg.phase, lg.since, lg.away = b.s, open, u.now(), make(chan struct{})
+	lg.at, lg.phase, lg.since, lg.away, lg.begun = b.s, open, u.now(), make(chan struct{}), pos
 	lg.heard.Store(int64(u.now()))
 	lg.pause, lg.leaving = 0, 0
 	b.s.endsLocked(b.s.l.Ends)
@@ -240,7 +242,7 @@ func (u *Upstream) rescueLocked(lg *followed, pos wire.Seq) {
 	switch b := lg.heir; {
 	case b == nil || b.step == taking: // who closes the old one goes on
 	case b.step == ready && pos >= b.at && b.s.n.s == b.s:
-		u.takenLocked(lg)
+		u.takenLocked(lg, pos)
 	default:
 		u.giveUpLocked(lg)
 	}

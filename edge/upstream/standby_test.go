@@ -183,3 +183,34 @@ func TestTheCoreDiesWhileLogsMove(t *testing.T) {
 		})
 	}
 }
+
+// A relay may be behind the stream that it takes over from: what it repeats is taken for
+// a repetition. An interest that is new there is live from where the edge stands, and has
+// to be filled before.
+func TestNewInterestsAtARelayThatIsBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := newShifting("")
+		w := newWorldWith(t, plan.relay, "core-a", "relay-a")
+		w.pass(2 * time.Second)
+		w.set("relay-a", true, false)
+		w.pass(time.Second)
+		plan.to(w, "relay-a")
+		time.Sleep(100 * time.Millisecond)
+		w.at("relay-a")
+		stands := w.s.Position(0)
+		w.u.Want(0, Want{Key: 4711, Since: stands - 1, Token: "new"})
+		time.Sleep(100 * time.Millisecond)
+		m := get(w.s, func(s *sink) link.Marker { return s.marks["new"] })
+		if m.Seq != stands || len(m.Moved) != 1 || m.Moved[0] != 4711 {
+			t.Errorf("the new interest is live from %d on, moved %v; the edge stands at %d", m.Seq, m.Moved, stands)
+		}
+		w.set("relay-a", false, false)
+		w.pass(5 * time.Second)
+		w.u.Want(0, Want{Key: 4712, Since: link.Live, Token: "newer"})
+		time.Sleep(100 * time.Millisecond)
+		if m := get(w.s, func(s *sink) link.Marker { return s.marks["newer"] }); m.Seq <= stands || len(m.Moved) != 0 {
+			t.Errorf("an interest at a relay that is not behind is live from %d on, moved %v", m.Seq, m.Moved)
+		}
+		w.complete()
+	})
+}
