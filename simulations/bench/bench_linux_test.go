@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"slices"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -116,8 +117,12 @@ func TestGC(t *testing.T) {
 func TestTable(t *testing.T) {
 	var r TableResult
 	out := measured(t, &r, "table", "--sockets", "50", "--pairs", "1", "--settle", "10ms", "--seconds", "0.4", "--quick", "--transport", "portable")
-	checkRows(t, r.Rows, 5+7+7+5+6)
-	if len(r.Parts) != 5 || !strings.Contains(out, "QUICK") || !strings.Contains(out, "TLS") {
+	parts, rows := 5, 5+7+7+5+6
+	if runtime.NumCPU() > 1 {
+		parts, rows = parts+1, rows+6 // an edge with a CPU to itself
+	}
+	checkRows(t, r.Rows, rows)
+	if len(r.Parts) != parts || !strings.Contains(out, "QUICK") || !strings.Contains(out, "TLS") {
 		t.Errorf("%d parts, printed %s", len(r.Parts), out)
 	}
 }

@@ -26,6 +26,7 @@ type GCCommand struct {
 	Size       int     `help:"Mean size of a message, in bytes of JSON." default:"1024"`
 	Seed       uint64  `help:"Another one gives other messages." default:"1"`
 	InFlight   int     `help:"Sockets that are connected at once." default:"200"`
+	Apart      bool    `help:"The edge has the first CPU to itself, and all else the others. Uses taskset."`
 	edgeFlags
 	checks
 	Quick bool   `help:"Few sockets and a short time, for a look."`
@@ -41,7 +42,11 @@ their members take them. What the collector did in that time is read from the ed
 A p99 needs a hundred pauses, and at this load there are some in a minute: more with smaller rooms, since then more messages
 make the same load.
 
+Clients on the same CPUs take them from the edge in the middle of a pause, for as long as the kernel sees fit; a machine that is
+an edge's own has no such clients. --apart keeps them away from it.
+
   selvedge bench gc
+  selvedge bench gc --apart
   selvedge bench gc --halls 360 --most 900
   selvedge bench gc --sockets 5000 --halls 5 --seconds 10 --pauses 0`
 }
@@ -64,6 +69,7 @@ func (c *GCCommand) measure(ctx context.Context, stdio *config.IO) (*Result, err
 		c.Publishers < 1 || c.Pauses < 0 || c.Most < 0 || c.Ahead < 1 || c.Size < 1 || c.InFlight < 1 {
 		return nil, config.Usagef("every number must be positive, there can be at most %d sockets, no more --halls than these, and no more --per-user than --rooms", edgeSockets)
 	}
+	c.edgeFlags.apart = c.Apart
 	r, err := newRig(ctx, "bench gc", stdio, c.Sockets, c.edgeFlags)
 	r.checks, r.texts = c.checks, load.Texts{Seed: c.Seed, Size: c.Size}
 	g := &gc{GCCommand: c, rig: r}
@@ -220,17 +226,20 @@ func (g *gc) result() (*Result, error) {
 	}
 	percent := func(part, whole float64) float64 { return 100 * part / whole }
 	machine := g.took.Seconds() * float64(runtime.NumCPU())
-	load := percent(g.used.edge.Seconds(), machine)
-	at := fmt.Sprintf(" (%d sockets)", g.Sockets)
-	row := r.show("the edge's share of the machine's CPU"+at, "%", load)
+	of, what, where := machine, "the edge's share of the machine's CPU", ""
+	if g.Apart {
+		of, what, where = g.took.Seconds(), "the edge's share of a CPU of its own", ", on a CPU of its own"
+	}
+	load := percent(g.used.edge.Seconds(), of)
+	row := r.show(fmt.Sprintf("%s (%d sockets)", what, g.Sockets), "%", load)
 	row.Goal = &Goal{fmt.Sprintf(">= %g %%", leastLoad), load >= leastLoad}
 	pauses := g.grown[gcPauses+"_count"]
-	row = r.show("garbage collector, p99 pause, at most", "ms", pause*1e3)
+	row = r.show("garbage collector, p99 pause, at most"+where, "ms", pause*1e3)
 	row.Goal = &Goal{fmt.Sprintf("< %g ms", longestPause), pauses > 0 && pause*1e3 < longestPause}
 	r.show("  the same until everything has stopped", "ms", stopping*1e3)
 	r.show("  pauses of at least as much as the goal", "%", 100-percent(g.grown.within(gcPauses, longestPause/1e3), max(pauses, 1)))
 	share := percent(g.grown[collector], g.used.edge.Seconds())
-	row = r.show("garbage collector, share of the edge's CPU", "%", share)
+	row = r.show("garbage collector, share of the edge's CPU"+where, "%", share)
 	row.Goal = &Goal{fmt.Sprintf("< %g %%", largestShare), share < largestShare}
 	r.show("  deliveries/s meanwhile", "1/s", float64(g.frames)/g.took.Seconds())
 	r.note("%.0f collections and %.0f pauses in %.1f s; the p99 is the upper bound of its bucket of the runtime's histogram, as /metrics has it",

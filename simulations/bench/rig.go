@@ -52,6 +52,7 @@ type rig struct {
 	clients *load.Clients
 	floors  []*load.Floor
 	cert    certificate // of the edges; zero = plain TCP
+	apart   apart       // zero = all share the CPUs
 	temp    string      // folder; "" = none
 	texts   load.Texts
 }
@@ -60,6 +61,8 @@ type rig struct {
 type edgeFlags struct {
 	Transport string `help:"How the edge serves sockets." enum:"epoll,portable" default:"${transport}"`
 	TLS       bool   `help:"Clients come to the edge by TLS; the floor stays plain." name:"tls"`
+
+	apart bool // an edge has a CPU to itself, and all else the others
 }
 
 // checks say when a frame counts as lost.
@@ -86,8 +89,13 @@ func newRig(ctx context.Context, name string, stdio *config.IO, sockets int, e e
 		}
 		flags = append(flags, r.cert.flags()...)
 	}
+	if e.apart {
+		if r.apart, err = newApart(ctx); err != nil {
+			return r, err
+		}
+	}
 	r.progress("starting a core and %s", count(edges, "edge"))
-	if r.fleet, err = fleet.Start(ctx, r.binary, nil); err != nil {
+	if r.fleet, err = fleet.Run(ctx, fleet.Config{Binary: r.binary, EdgeUnder: r.apart.edge}); err != nil {
 		return r, err
 	}
 	for range edges {
@@ -160,7 +168,7 @@ func (r *rig) end(failed error) error {
 	if r.temp != "" {
 		errs = append(errs, os.RemoveAll(r.temp))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, r.apart.end())...)
 }
 
 func (r *rig) progress(format string, args ...any) {

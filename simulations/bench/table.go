@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -18,7 +19,7 @@ type TableCommand struct {
 	Sockets   int           `help:"At most so many sockets in each part; 0 = as many as it has by itself." default:"0"`
 	Pairs     int           `help:"Pairs of floor and ours in each part; 0 = 9." default:"0"`
 	Settle    time.Duration `help:"Time before the look at the memory; 0 = 60s." default:"0s"`
-	Seconds   float64       `help:"How long the garbage collector is looked at; 0 = 20." default:"0"`
+	Seconds   float64       `help:"How long the garbage collector is looked at; 0 = 60." default:"0"`
 	Transport string        `help:"How the edge serves sockets." enum:"epoll,portable" default:"${transport}"`
 	Quick     bool          `help:"Few sockets and short times, for a look: about a minute."`
 	JSON      string        `help:"Write the result to this file, too." placeholder:"FILE" name:"json"`
@@ -26,8 +27,8 @@ type TableCommand struct {
 
 // Help teaches the command.
 func (*TableCommand) Help() string {
-	return `Runs fanout, memory (plain, then with TLS), storm and gc, one after the other, with their defaults, and prints all their figures
-as one table. It takes a quarter of an hour, and wants a machine that has nothing else to do.
+	return `Runs fanout, memory (plain, then with TLS), storm and gc (then with --apart), one after the other, with their defaults, and prints
+all their figures as one table. It takes a quarter of an hour, and wants a machine that has nothing else to do.
 
   selvedge bench table
   selvedge bench table --quick --json table.json`
@@ -80,7 +81,7 @@ func (c *TableCommand) Run(ctx context.Context, stdio *config.IO) error {
 
 // parts are the commands, with their own defaults but for what c says.
 func (c *TableCommand) parts() ([]part, error) {
-	fanout, memory, secure, storm, gc := new(FanoutCommand), new(MemoryCommand), new(MemoryCommand), new(StormCommand), new(GCCommand)
+	fanout, memory, secure, storm, gc, alone := new(FanoutCommand), new(MemoryCommand), new(MemoryCommand), new(StormCommand), new(GCCommand), new(GCCommand)
 	for _, p := range []struct {
 		command        any
 		sockets, pairs *int // nil = it has none
@@ -90,6 +91,7 @@ func (c *TableCommand) parts() ([]part, error) {
 		{secure, &secure.Sockets, nil},
 		{storm, &storm.Sockets, &storm.Pairs},
 		{gc, &gc.Sockets, nil},
+		{alone, &alone.Sockets, nil},
 	} {
 		parser, err := kong.New(p.command, kong.Vars{"transport": c.Transport})
 		if err != nil {
@@ -108,5 +110,10 @@ func (c *TableCommand) parts() ([]part, error) {
 	secure.TLS = true
 	memory.Settle, secure.Settle = cmp.Or(c.Settle, memory.Settle), cmp.Or(c.Settle, secure.Settle)
 	gc.Seconds, gc.Halls = cmp.Or(c.Seconds, gc.Seconds), min(gc.Halls, gc.Sockets)
-	return []part{fanout, memory, secure, storm, gc}, nil
+	alone.Seconds, alone.Halls, alone.Apart = gc.Seconds, gc.Halls, true
+	parts := []part{fanout, memory, secure, storm, gc}
+	if runtime.NumCPU() > 1 && runtime.GOOS == "linux" {
+		parts = append(parts, alone)
+	}
+	return parts, nil
 }

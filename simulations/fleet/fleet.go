@@ -25,6 +25,8 @@ type Config struct {
 	// CoreUnder is a command that runs the cores: their command line follows it.
 	// It must become the core (exec), so that signals reach it; empty = none.
 	CoreUnder []string
+	// EdgeUnder is the same for the edges.
+	EdgeUnder []string
 	// Data is the folder of the cores' data, made if missing, and kept by Stop;
 	// "" = a temporary one.
 	Data string
@@ -176,7 +178,7 @@ func (f *Fleet) StartEdge(ctx context.Context, region string, flags ...string) (
 	}
 	args = append(args, "--region", region, "--join", strings.Join(seeds, ","), "--drain", "0s") // a later --drain wins
 	args = append(args, f.cfg.EdgeFlags...)
-	n, err := f.start(nameOf(args), nil, append(args, flags...))
+	n, err := f.start(nameOf(args), f.cfg.EdgeUnder, append(args, flags...))
 	if err != nil {
 		return nil, err
 	}
