@@ -107,7 +107,7 @@ func (f *follower) Records(p wire.LogID, records []tail.Record) {
 			if floor, err := link.WatermarkFloor(r); err == nil {
 				f.w.cache.Log(p).SetTrimmed(floor)
 			}
-			f.n.watermark()
+			f.watermark(p)
 			continue
 		}
 		fr, err := cache.ParseFrame(r.Bytes)
@@ -130,6 +130,15 @@ func (f *follower) advance(p wire.LogID, frames []*cache.Frame, upto wire.Seq) {
 	f.w.engine.Publish(&fanout.Batch{P: p, Frames: kept, Upto: l.Pos()})
 }
 
+// watermark notes a word of a core. What a sibling passes on is none: an edge that
+// has siblings and no core can begin no session, and must relay nothing, so it isn't
+// ready.
+func (f *follower) watermark(p wire.LogID) {
+	if f.n.siblings.relay.ByCore(p) {
+		f.n.watermark()
+	}
+}
+
 func (f *follower) state(records []tail.Record) {
 	out := make([]*wire.StateRecord, 0, len(records))
 	var upto wire.Seq
@@ -137,6 +146,7 @@ func (f *follower) state(records []tail.Record) {
 		r := &records[i]
 		if r.Kind == tail.Watermark {
 			upto = r.Seq
+			f.watermark(wire.StateLog)
 			continue
 		}
 		rec := new(wire.StateRecord)

@@ -100,3 +100,26 @@ func TestAGapMovesTheLog(t *testing.T) {
 		t.Errorf("after a gap up to 50 the log is followed from %d", got[0])
 	}
 }
+
+// A sibling's watermark says that frames go on. It does not make an edge ready: only a
+// core's does, whichever log it is of.
+func TestWhoseWatermarksCount(t *testing.T) {
+	f := newFollower(t)
+	begin(t, f, "e1", 10, 10, 7)
+	f.n.siblings.relay.Placed(0, true)
+	f.n.siblings.relay.Placed(1, false)
+	f.n.siblings.relay.Placed(wire.StateLog, true)
+	for _, c := range []struct {
+		p    wire.LogID
+		want bool
+	}{{0, true}, {1, false}, {wire.StateLog, true}} {
+		f.n.lastWater.Store(0)
+		f.Records(c.p, []tail.Record{{Kind: tail.Watermark, Seq: 20}})
+		if got := f.n.lastWater.Load() != 0; got != c.want {
+			t.Errorf("a watermark of log %d counts: %t, want %t", c.p, got, c.want)
+		}
+		if pos := f.Position(c.p); pos != 20 {
+			t.Errorf("log %d stands at %d, want 20", c.p, pos)
+		}
+	}
+}

@@ -91,6 +91,17 @@ func (r *Relay) Placed(p wire.LogID, byCore bool) {
 	}
 }
 
+// ByCore reports whether a core feeds us a log.
+func (r *Relay) ByCore(p wire.LogID) bool {
+	lg := r.log(p)
+	if lg == nil {
+		return false
+	}
+	lg.mu.Lock()
+	defer lg.mu.Unlock()
+	return lg.byCore
+}
+
 // end ends all feeds of a log, and what they hold.
 func (r *Relay) end(lg *log) {
 	lg.mu.Lock()

@@ -35,7 +35,7 @@ func (w *World) leaks(ctx context.Context) (problems []string) {
 // each region, and with the relays once to each edge; and they hold the interests
 // that the edges hold.
 func (w *World) lookForLeaks(ctx context.Context) (problems []string) {
-	held, wanted, fed, relayed := 0, 0, 0, 0
+	held, wanted, relayed := 0, 0, 0
 	edges, regions := 0, map[string]bool{}
 	for _, n := range w.Edges {
 		if n.killed {
@@ -55,18 +55,11 @@ func (w *World) lookForLeaks(ctx context.Context) (problems []string) {
 		regions[w.places[n.Host].Name] = true
 		edges++
 	}
+	fed, err := w.fedByCores(ctx)
+	if err != nil {
+		return []string{err.Error()}
+	}
 	for _, n := range w.Cores {
-		var console struct {
-			Links []struct {
-				Logs int `json:"logs"`
-			} `json:"links"`
-		}
-		if err := n.varz(ctx, &console); err != nil {
-			return []string{err.Error()}
-		}
-		for _, l := range console.Links {
-			fed += l.Logs
-		}
 		interests, err := n.metric(ctx, "selvedge_core_interest")
 		if err != nil {
 			return []string{err.Error()}
@@ -83,6 +76,25 @@ func (w *World) lookForLeaks(ctx context.Context) (problems []string) {
 		problems = append(problems, fmt.Sprintf("cores and relays hold %d interests, the edges have %d", held, wanted))
 	}
 	return problems
+}
+
+// fedByCores is how many logs the cores feed, each counted once for each edge that
+// takes it from one.
+func (w *World) fedByCores(ctx context.Context) (fed int, err error) {
+	for _, n := range w.Cores {
+		var console struct {
+			Links []struct {
+				Logs int `json:"logs"`
+			} `json:"links"`
+		}
+		if err := n.varz(ctx, &console); err != nil {
+			return 0, err
+		}
+		for _, l := range console.Links {
+			fed += l.Logs
+		}
+	}
+	return fed, nil
 }
 
 // varz reads a node's state.

@@ -2,6 +2,7 @@ package world
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -38,9 +39,16 @@ func relayed(others []Scenario) (out []Scenario) {
 	cut.For = 45 * time.Second
 	cut.Faults = func(r *rand.Rand, w *World) []netsim.Fault {
 		return []netsim.Fault{
-			{At: 8 * time.Second, For: 8 * time.Second, Hosts: []netsim.Host{w.Edges[r.IntN(3)].Host}, Others: w.coreHosts(), Cut: true},
-			{At: 25 * time.Second, For: 8 * time.Second, Hosts: []netsim.Host{w.Edges[r.IntN(3)].Host}, Others: w.edgeHosts(), Cut: true},
+			{At: 8 * time.Second, For: 10 * time.Second, Hosts: []netsim.Host{w.Edges[0].Host}, Others: w.coreHosts(), Cut: true},
+			{At: 27 * time.Second, For: 8 * time.Second, Hosts: []netsim.Host{w.Edges[r.IntN(3)].Host}, Others: w.edgeHosts(), Cut: true},
 		}
+	}
+
+	cut.Meanwhile = func(ctx context.Context, w *World) error {
+		if !after(ctx, 17*time.Second) {
+			return nil
+		}
+		return w.onceForTheRegion(ctx)
 	}
 
 	come := together(standard("come and go"))
@@ -59,6 +67,16 @@ func relayed(others []Scenario) (out []Scenario) {
 		return nil
 	}
 	return append(out, stalled, cut, come)
+}
+
+// onceForTheRegion fails unless the cores feed each log once, though the edges are
+// several: none of them is to take a log from a core that another can feed it.
+func (w *World) onceForTheRegion(ctx context.Context) error {
+	fed, err := w.fedByCores(ctx)
+	if err == nil && fed != w.cfg.Logs {
+		err = fmt.Errorf("the cores feed %d logs to a region with an edge that they don't reach, %d should be", fed, w.cfg.Logs)
+	}
+	return err
 }
 
 func (w *World) edgeHosts() (hosts []netsim.Host) {
