@@ -3,8 +3,8 @@ package bench
 import (
 	"bytes"
 	"math"
-	"slices"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 

@@ -69,7 +69,7 @@ func (c *GCCommand) measure(ctx context.Context, stdio *config.IO) (*Result, err
 		c.Publishers < 1 || c.Pauses < 0 || c.Most < 0 || c.Ahead < 1 || c.Size < 1 || c.InFlight < 1 {
 		return nil, config.Usagef("every number must be positive, there can be at most %d sockets, no more --halls than these, and no more --per-user than --rooms", edgeSockets)
 	}
-	c.edgeFlags.apart = c.Apart
+	c.apart = c.Apart
 	r, err := newRig(ctx, "bench gc", stdio, c.Sockets, c.edgeFlags)
 	r.checks, r.texts = c.checks, load.Texts{Seed: c.Seed, Size: c.Size}
 	g := &gc{GCCommand: c, rig: r}
