@@ -147,6 +147,8 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 
+	n.log.Signals(func(sig *wire.Signal) { n.signalLinks("", sig) })
+
 	n.board = console.New(console.Config{
 		Self: topology.NodeID(cfg.Name), Nodes: n.gossip.Snapshot, Links: n.links.Peers, Published: n.metrics.published, Sent: n.metrics.bytes,
 		Epoch: n.log.Epoch, Logs: n.log.Logs(),
@@ -242,8 +244,16 @@ func (n *coreNode) startGossip(ctx context.Context, apiAddr, udp net.Addr) error
 	return err
 }
 
-// signal hands a signal to every link but the one that it came from.
+// signal hands a signal to the links that hold interest in its channel, but for the
+// one that it came from, and to the other cores.
 func (n *coreNode) signal(from string, s *wire.Signal) {
+	n.signalLinks(from, s)
+	if err := n.log.Signal(s); err != nil {
+		n.cfg.Logger.Debug("signal kept from the other cores", "err", err)
+	}
+}
+
+func (n *coreNode) signalLinks(from string, s *wire.Signal) {
 	if err := n.links.Signal(from, s, wire.LogOf(s.Ch, n.log.Logs())); err != nil {
 		n.cfg.Logger.Debug("signal dropped", "err", err)
 	}

@@ -16,6 +16,8 @@ type Store interface {
 	directory.Log
 	Latest(ctx context.Context, p wire.LogID) (wire.Seq, error)
 	Publish(ctx context.Context, publisher string, post *wire.Post) (corelog.Placed, error)
+	Signal(sig *wire.Signal) error
+	Signals(fn func(*wire.Signal))
 	Close() error
 }
 

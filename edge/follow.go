@@ -213,7 +213,7 @@ func (n *edgeNode) newWorld(logs int, at []wire.Seq) (*world, error) {
 	state := n.cfg.CacheBytes / stateShare
 	w := &world{cache: cache.New(logs, n.cfg.CacheBytes-state)}
 	w.sessions = session.New(session.Config{
-		Cache: w.cache, Upstream: n.up, Siblings: n.siblings, Verify: n.verifier.Verify,
+		Cache: w.cache, Upstream: uplink{n.up, n.siblings}, Siblings: n.siblings, Verify: n.verifier.Verify,
 		Edge: wire.EdgeInfo{ID: n.cfg.Name, Region: n.cfg.Region.Name},
 		Ping: n.cfg.Ping, Logger: n.cfg.Logger, Events: n.metrics.sessionEvents(), StateBytes: int(state),
 	})

@@ -134,6 +134,22 @@ func (s *siblings) hot(n int) []string {
 // fed is how many siblings follow a log here.
 func (s *siblings) fed(p wire.LogID) int { return s.server.Followers(p) }
 
+// uplink is the edge's Upstream for its sessions, whose signals its siblings get, too.
+type uplink struct {
+	*upstream.Upstream
+
+	siblings *siblings
+}
+
+// Signal passes on what a socket here sends.
+func (u uplink) Signal(sig *wire.Signal) error {
+	if err := u.Upstream.Signal(sig); err != nil {
+		return err
+	}
+	u.siblings.pass("", sig)
+	return nil
+}
+
 // signal takes a sibling's signal.
 func (s *siblings) signal(node string, sig *wire.Signal) {
 	if w := s.n.world.Load(); w != nil {

@@ -140,7 +140,7 @@ func (s *Store) tryReopen(ctx context.Context) error {
 	}
 	err = s.resume(ctx, sess)
 	if err == nil {
-		err = s.shareIDs(sess)
+		err = s.share(sess)
 	}
 	if err != nil {
 		sess.close()

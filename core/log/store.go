@@ -29,6 +29,9 @@ type Store struct {
 
 	recent []*recent // one per frame log
 
+	id      storeID
+	signals atomic.Pointer[func(*wire.Signal)] // nil = nobody wants them
+
 	stop    context.CancelFunc // ends the goroutines of keeping
 	keeping sync.WaitGroup     // the keeper and the watch
 
@@ -75,7 +78,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	}
 	s := &Store{
 		cfg: cfg, log: cfg.Logger, lock: lock, budget: semaphore.NewWeighted(flightBudget), reads: semaphore.NewWeighted(readers),
-		changed: make(chan struct{}), peers: peers,
+		changed: make(chan struct{}), peers: peers, id: newStoreID(),
 	}
 	if cfg.kind() == kindCluster {
 		if was.Epoch == "" || was.Doubt || was.powerLost(cfg.BootID()) {
@@ -194,7 +197,7 @@ func (s *Store) begin(ctx context.Context, sess *session, was *mark) error {
 		Kind: s.cfg.kind(), Epoch: s.epoch, BootID: boot, Logs: s.cfg.Logs, Sync: s.cfg.Sync, Doubt: s.doubt != "", Clocks: clocks,
 		Shown: s.shown(), Proofs: maps.Clone(s.proofs),
 	}
-	if err := s.shareIDs(sess); err != nil {
+	if err := s.share(sess); err != nil {
 		return err
 	}
 	return writeMark(s.cfg.Dir, &s.mark)

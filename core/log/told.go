@@ -86,11 +86,18 @@ func eachTold(b []byte, epoch string, logs int, fn func(p wire.LogID, id dedupID
 	}
 }
 
-// shareIDs begins to tell and to hear, if there are others.
-func (s *Store) shareIDs(sess *session) error {
+// share begins to tell and to hear, if there are others.
+func (s *Store) share(sess *session) error {
 	if !sess.replicated() {
 		return nil
 	}
+	if err := s.shareIDs(sess); err != nil {
+		return err
+	}
+	return s.hearSignals(sess)
+}
+
+func (s *Store) shareIDs(sess *session) error {
 	epoch := s.epoch
 	sess.telling.Store(&telling{nc: sess.read, epoch: epoch})
 	_, err := sess.read.Subscribe(idSubject, func(m *nats.Msg) {

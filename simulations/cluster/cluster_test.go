@@ -18,6 +18,7 @@ type listener struct {
 	messages chan *client.Message
 	joined   chan *wire.Joined
 	left     chan *wire.Left
+	signals  chan *wire.Signal
 	trouble  chan string
 	cuts     atomic.Int64 // connections that ended without being asked to move
 }
@@ -26,7 +27,7 @@ func listen(t *testing.T, user string, topics []wire.Channel, edges ...string) *
 	t.Helper()
 	l := &listener{
 		welcome: make(chan *wire.Welcome, 100), messages: make(chan *client.Message, 100000),
-		joined: make(chan *wire.Joined, 100), left: make(chan *wire.Left, 100), trouble: make(chan string, 100),
+		joined: make(chan *wire.Joined, 100), left: make(chan *wire.Left, 100), signals: make(chan *wire.Signal, 100), trouble: make(chan string, 100),
 	}
 	tok := token(t, user)
 	c, err := client.New(client.Config{
@@ -36,6 +37,7 @@ func listen(t *testing.T, user string, topics []wire.Channel, edges ...string) *
 			Message: func(m *client.Message) { l.messages <- m },
 			Joined:  func(j *wire.Joined) { l.joined <- j },
 			Left:    func(x *wire.Left) { l.left <- x },
+			Signal:  func(x *wire.Signal) { l.signals <- x },
 			State: func(s client.State) {
 				if s.Kind == client.Waiting && s.RetryIn > 0 {
 					l.cuts.Add(1)

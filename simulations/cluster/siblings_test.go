@@ -15,8 +15,9 @@ import (
 	"selvedge/wire"
 )
 
-// awaitRelays waits until the core feeds each log to one edge of the only region.
-func awaitRelays(t *testing.T, f *fleet.Fleet) {
+// awaitRelays waits until the core feeds each log to one edge of a region, each of
+// which has its part of them.
+func awaitRelays(t *testing.T, f *fleet.Fleet, region string) {
 	t.Helper()
 	const logs = 16
 	for start := time.Now(); ; <-time.After(20 * time.Millisecond) {
@@ -24,12 +25,16 @@ func awaitRelays(t *testing.T, f *fleet.Fleet) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fed, least := 0, logs
+		fed, least, edges := 0, logs, 0
 		for _, l := range cluster.Links {
+			if l.Region != region {
+				continue
+			}
+			edges++
 			fed += len(l.Logs)
 			least = min(least, len(l.Logs))
 		}
-		if fed == logs && least == logs/len(f.Edges) {
+		if fed == logs && least == logs/edges {
 			return
 		}
 		if time.Since(start) > patience {
@@ -74,7 +79,7 @@ func TestARegionAsksOnce(t *testing.T) {
 	if _, err := api.ChangeMembers(ctx, "general", members, nil); err != nil {
 		t.Fatal(err)
 	}
-	awaitRelays(t, f)
+	awaitRelays(t, f, "eu-west")
 	var all []*listener
 	for i, e := range f.Edges {
 		l := listen(t, fmt.Sprint("u", i), nil, e.URL)
@@ -169,5 +174,64 @@ func TestALateEdgeIsWarm(t *testing.T) {
 	}
 	if asked := counted(t, f.Core, get) - before; asked != 0 {
 		t.Errorf("the core was asked %d times for what a sibling has", asked)
+	}
+}
+
+// A signal comes to everybody in the room but its sender, once: at the same edge, at
+// its siblings, and in another region; whichever of them relays the room's log.
+func TestASignalComesOnce(t *testing.T) {
+	f := startFleet(t, "eu-west", "eu-west", "eu-west", "us-east")
+	api := &backend.Client{BaseURL: f.Core.URL, Key: identity.DevAPIKey}
+	rooms := []wire.RoomID{"a", "b", "c", "d", "e", "f"}
+	for _, room := range rooms {
+		if _, err := api.PutRoom(t.Context(), room, backend.Document{Data: object(t, `{}`)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all []*listener
+	for i := range 2 * len(f.Edges) {
+		u := wire.UserID(fmt.Sprint("u", i))
+		if _, err := api.ChangeUserRooms(t.Context(), u, rooms, nil); err != nil {
+			t.Fatal(err)
+		}
+		l := listen(t, string(u), nil, f.Edges[i%len(f.Edges)].URL)
+		next(t, "welcome", l.welcome)
+		all = append(all, l)
+	}
+	awaitRelays(t, f, "eu-west")
+	const rounds = 5
+	seen := make([]map[string]int, len(all)) // by listener, and by room and round
+	for i := range seen {
+		seen[i] = map[string]int{}
+	}
+	for round := range rounds {
+		sender := all[round]
+		for _, room := range rooms {
+			sig := object(t, fmt.Sprintf(`{"sig":"%s %d"}`, room, round))
+			// Datagrams may get lost, even on loopback; if it is, so be the next one to the same room.
+			if err := sender.Signal(wire.RoomChannel(room), sig); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, l := range all {
+			if l == sender {
+				continue
+			}
+			for range rooms {
+				s := next(t, fmt.Sprintf("signal of round %d for u%d (has %v)", round, i, seen[i]), l.signals)
+				seen[i][string(s.Ch)+string(s.Data)]++
+			}
+		}
+	}
+	for i, l := range all {
+		for len(l.signals) > 0 {
+			s := <-l.signals
+			seen[i][string(s.Ch)+string(s.Data)]++
+		}
+		for sig, n := range seen[i] {
+			if n != 1 {
+				t.Errorf("u%d had %q %d times", i, sig, n)
+			}
+		}
 	}
 }

@@ -178,8 +178,7 @@ func (s *Server) Reset(reason string) {
 
 // Signal sends a signal to every downstream that holds interest in its channel,
 // best effort, but for the one that it came from. A downstream that follows the
-// log elsewhere has its interests there: it gets the signal, and looks itself. It
-// never blocks, and fails if sig is larger than wire.MaxSignal bytes.
+// log elsewhere has its interests, and gets its signals, there. It never blocks, and fails if sig is larger than wire.MaxSignal bytes.
 func (s *Server) Signal(from string, sig *wire.Signal, p wire.LogID) error {
 	b, err := appendSignal(sig)
 	if err != nil {
@@ -189,7 +188,7 @@ func (s *Server) Signal(from string, sig *wire.Signal, p wire.LogID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for peer := range s.peers {
-		if peer.node != from && (peer.wants(p, key) || peer.feed(p) == nil) {
+		if peer.node != from && peer.wants(p, key) {
 			select {
 			case peer.signals <- b:
 			default: // the link is busy

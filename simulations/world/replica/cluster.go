@@ -43,6 +43,8 @@ type Cluster struct {
 	epochs  int             // guarded by mu; that there were
 	logs    []*sharedLog    // guarded by mu; the state log is the last
 	changed []chan struct{} // guarded by mu; by core: closed, and replaced, when its copies have more
+
+	ears []func(*wire.Signal) // guarded by mu; by core: what gets the others' signals, nil = nothing
 }
 
 // sharedLog is one log. It is guarded by Cluster.mu.
@@ -80,6 +82,7 @@ func New(cfg Config) *Cluster {
 	}
 	for range cfg.Hosts {
 		c.changed = append(c.changed, make(chan struct{}))
+		c.ears = append(c.ears, nil)
 	}
 	c.renewLocked()
 	go c.run(ctx)

@@ -120,3 +120,25 @@ func (s *Store) sleep(ctx context.Context, d time.Duration) error {
 func unavailable(err error) error { return fmt.Errorf("%w: %w", corelog.ErrUnavailable, err) }
 
 var errClosed = errors.New("it is closed")
+
+// Signal is core/log's Store.Signal.
+func (s *Store) Signal(sig *wire.Signal) error {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	for i, fn := range s.c.ears {
+		if i == s.core || fn == nil {
+			continue
+		}
+		if takes, open := s.c.cfg.Net.Way(s.c.cfg.Hosts[s.core], s.c.cfg.Hosts[i]); open {
+			time.AfterFunc(takes, func() { fn(sig) })
+		}
+	}
+	return nil
+}
+
+// Signals is core/log's Store.Signals.
+func (s *Store) Signals(fn func(*wire.Signal)) {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.c.ears[s.core] = fn
+}
