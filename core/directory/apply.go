@@ -14,8 +14,10 @@ import (
 type batch struct {
 	db      *pebble.DB
 	to      *pebble.Batch
-	members map[string]bool // by live membership key: does it exist now?
+	past    memberships     // before the batch
+	members map[member]bool // what the batch changed: does it exist now?
 	counts  map[wire.RoomID]roomCount
+	key     []byte // scratch
 	value   []byte // scratch
 }
 
@@ -26,16 +28,18 @@ type roomCount struct {
 }
 
 func newBatch() *batch {
-	return &batch{members: make(map[string]bool), counts: make(map[wire.RoomID]roomCount)}
+	return &batch{members: make(map[member]bool), counts: make(map[wire.RoomID]roomCount)}
 }
 
-func (b *batch) begin(db *pebble.DB) { b.db, b.to = db, db.NewBatch() }
+func (b *batch) begin(db *pebble.DB) { b.db, b.to, b.past.from = db, db.NewBatch(), db }
 
-func (b *batch) end() {
+func (b *batch) end() error {
 	_ = b.to.Close() // it only gives memory back
+	err := b.past.close()
 	b.db, b.to = nil, nil
 	clear(b.members)
 	clear(b.counts)
+	return err
 }
 
 func (b *batch) set(key, value []byte) error { return b.to.Set(key, value, nil) }
@@ -68,15 +72,10 @@ func (b *batch) document(id string, r *wire.StateRecord) error {
 }
 
 func (b *batch) membership(r *wire.StateRecord) error {
-	live := twoKey(liveMember, string(r.Room), string(r.User))
-	dead := twoKey(deadMember, string(r.Room), string(r.User))
-	byUser := twoKey(joined, string(r.User), string(r.Room))
-	was, known := b.members[string(live)]
-	if !known {
-		var err error
-		if was, err = exists(b.db, live); err != nil {
-			return err
-		}
+	m := member{r.Room, r.User}
+	was, tombstone, err := b.was(m)
+	if err != nil {
+		return err
 	}
 	by := 0
 	switch {
@@ -90,16 +89,48 @@ func (b *batch) membership(r *wire.StateRecord) error {
 		return err
 	}
 	r.MemberCount = n
-	b.members[string(live)] = !r.Deleted
+	b.members[m] = !r.Deleted
 	b.value = appendNumbers(b.value[:0], uint64(r.V))
-	if err := b.set(oneKey(roomsV, string(r.User)), b.value); err != nil {
+	if err := b.set(b.one(roomsV, string(r.User)), b.value); err != nil {
 		return err
 	}
 	if r.Deleted {
-		return errors.Join(b.delete(live), b.delete(byUser), b.set(dead, b.value))
+		return errors.Join(b.delete(b.live(m)), b.delete(b.byUser(m)), b.set(b.dead(m), b.value))
 	}
 	b.value = appendNumbers(b.value[:0], uint64(r.V), uint64(r.From))
-	return errors.Join(b.set(live, b.value), b.set(byUser, b.value), b.delete(dead))
+	err = errors.Join(b.set(b.live(m), b.value), b.set(b.byUser(m), b.value))
+	if tombstone {
+		err = errors.Join(err, b.delete(b.dead(m)))
+	}
+	return err
+}
+
+// was reports whether a membership exists, and whether it may have a tombstone.
+func (b *batch) was(m member) (exists, tombstone bool, err error) {
+	if exists, known := b.members[m]; known {
+		return exists, true, nil
+	}
+	_, exists, err = b.past.joined(m)
+	if tombstone = !exists; tombstone && err == nil && b.past.cheap() {
+		_, tombstone, err = b.past.left(m)
+	}
+	return exists, tombstone, err
+}
+
+// The keys of a membership are valid until the next one is asked for.
+
+func (b *batch) live(m member) []byte   { return b.two(liveMember, string(m.room), string(m.user)) }
+func (b *batch) dead(m member) []byte   { return b.two(deadMember, string(m.room), string(m.user)) }
+func (b *batch) byUser(m member) []byte { return b.two(joined, string(m.user), string(m.room)) }
+
+func (b *batch) one(kind byte, id string) []byte {
+	b.key = append(append(b.key[:0], kind), id...)
+	return b.key
+}
+
+func (b *batch) two(kind byte, first, second string) []byte {
+	b.key = appendTwoKey(b.key[:0], kind, first, second)
+	return b.key
 }
 
 // count moves a room's member count by -1, 0 or 1, and returns it.

@@ -51,9 +51,12 @@ func oneKey(kind byte, id string) []byte {
 }
 
 func twoKey(kind byte, first, second string) []byte {
-	key := make([]byte, 0, 2+len(first)+len(second))
-	key = append(append(key, kind), first...)
-	return append(append(key, 0), second...)
+	return appendTwoKey(make([]byte, 0, 2+len(first)+len(second)), kind, first, second)
+}
+
+func appendTwoKey(dst []byte, kind byte, first, second string) []byte {
+	dst = append(append(dst, kind), first...)
+	return append(append(dst, 0), second...)
 }
 
 // docKinds are the key kinds of living and deleted documents.

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"slices"
 
 	corelog "selvedge/core/log"
 	"selvedge/wire"
@@ -92,20 +93,24 @@ func (w *Writer) UserRooms(ctx context.Context, user wire.UserID, change RoomsCh
 func byUser(m member) string { return string(m.user) }
 func byRoom(m member) string { return string(m.room) }
 
-// pairs is each room with each user, once.
+// pairs is each room with each user, once, in the order of the store's keys: so
+// they are looked up at little cost, here and where the records are applied.
 func pairs(rooms []wire.RoomID, users []wire.UserID) []member {
+	rooms, users = unique(rooms), unique(users)
 	out := make([]member, 0, len(rooms)*len(users))
-	seen := make(map[member]struct{}, cap(out))
 	for _, room := range rooms {
 		for _, user := range users {
-			m := member{room, user}
-			if _, again := seen[m]; !again {
-				seen[m] = struct{}{}
-				out = append(out, m)
-			}
+			out = append(out, member{room, user})
 		}
 	}
 	return out
+}
+
+// unique is ids in their order, each once.
+func unique[S ~string](ids []S) []S {
+	ids = slices.Clone(ids)
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // join writes the joins of members that are none yet.
@@ -231,18 +236,13 @@ func (w *Writer) leave(ctx context.Context, members []member, name func(member) 
 
 // lastMembership is the position of the key's last record, and whether it is a
 // join.
-func (r *Reader) lastMembership(m member) (wire.Seq, bool, error) {
-	live, ok, err := r.Membership(m.room, m.user)
-	if err != nil || ok {
-		return live.V, ok, err
+func (r *Reader) lastMembership(m member) (v wire.Seq, alive bool, err error) {
+	v, alive, err = r.past.joined(m)
+	if err != nil || alive {
+		return v, alive, err
 	}
-	value, ok, err := r.get(twoKey(deadMember, string(m.room), string(m.user)))
-	if err != nil || !ok {
-		return 0, false, err
-	}
-	var v uint64
-	_, err = takeNumbers(value, &v)
-	return wire.Seq(v), false, err
+	v, _, err = r.past.left(m)
+	return v, false, err
 }
 
 func (w *Writer) roomExists(room wire.RoomID) (ok bool, err error) {

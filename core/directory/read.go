@@ -44,6 +44,7 @@ const pageBytes = 8 << 20
 type Reader struct {
 	from    *pebble.Snapshot
 	applied wire.Seq
+	past    memberships
 }
 
 // Read calls fn with a snapshot of the view. fn should be brief, and must not
@@ -60,7 +61,9 @@ func (v *View) Read(fn func(*Reader) error) (err error) {
 	if err != nil {
 		return fmt.Errorf("directory: read: %w", err)
 	}
-	return fn(&Reader{from: snapshot, applied: applied})
+	r := &Reader{from: snapshot, applied: applied, past: memberships{from: snapshot}}
+	defer func() { err = errors.Join(err, r.past.close()) }()
+	return fn(r)
 }
 
 // Applied is the state position that the snapshot shows.

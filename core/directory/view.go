@@ -149,14 +149,13 @@ func (v *View) Apply(records []wire.StateRecord) error {
 const batchBytes = 1 << 20
 
 // applySome applies as many records as fit one batch of the store.
-func (v *View) applySome(records []wire.StateRecord) (int, error) {
+func (v *View) applySome(records []wire.StateRecord) (n int, err error) {
 	if v.batch == nil {
 		v.batch = newBatch()
 	}
 	b := v.batch
 	b.begin(v.db.DB)
-	defer b.end()
-	n := 0
+	defer func() { err = errors.Join(err, b.end()) }()
 	var last wire.Seq
 	for n < len(records) && b.to.Len() < batchBytes {
 		r := &records[n]

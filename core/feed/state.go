@@ -1,8 +1,6 @@
 package feed
 
 import (
-	"fmt"
-
 	"selvedge/core/directory"
 	corelog "selvedge/core/log"
 	"selvedge/wire"
@@ -22,21 +20,14 @@ func (f *Feed) state(_ wire.LogID, t *tail.Tail, records []corelog.Stored) error
 	}
 	out := make([]tail.Record, len(applied))
 	for i := range applied {
-		var err error
-		if out[i], err = stateRecord(&applied[i]); err != nil {
-			return err
-		}
+		out[i] = stateRecord(&applied[i])
 	}
 	t.Append(out...)
 	return nil
 }
 
-func stateRecord(rec *wire.StateRecord) (tail.Record, error) {
-	b, err := wire.Msgpack.Append(nil, rec)
-	if err != nil {
-		return tail.Record{}, fmt.Errorf("state record %d: %w", rec.V, err)
-	}
-	return tail.Record{Seq: rec.V, Kind: tail.State, Keys: rec.Interests(), Bytes: b}, nil
+func stateRecord(rec *wire.StateRecord) tail.Record {
+	return tail.Record{Seq: rec.V, Kind: tail.State, Keys: rec.Interests(), Bytes: wire.AppendStateRecord(nil, rec)}
 }
 
 // stateRecords are those that a link wants which fell behind. Their rooms'
@@ -57,11 +48,7 @@ func (f *Feed) stateRecords(stored []corelog.Stored, upto wire.Seq, want func([2
 	}
 	var out []tail.Record
 	for i := range wanted {
-		r, err := stateRecord(&wanted[i])
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, r)
+		out = append(out, stateRecord(&wanted[i]))
 	}
 	return out, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"selvedge/wire"
@@ -42,12 +43,20 @@ type ack struct {
 // ackCall is an append that waits for its ack.
 type ackCall struct {
 	store *Store
-	sess  *session
 	p     wire.LogID
 	id    dedupID // zero = none
-	at    time.Time
-	size  int64    // what it holds of the store's budget
-	done  chan ack // of one element; the first word counts
+	body  []byte
+	state *wire.StateRecord // what body says; nil = it is no state record
+	item  int               // the caller's number of it
+	ended chan<- *ackCall   // gets this call when it has ended; it never blocks
+
+	// Set by send.
+	sess *session
+	at   time.Time
+	size int64 // what it holds of the store's budget; the sender's
+
+	said atomic.Bool // the first word counts
+	got  ack         // set before ended has the call
 }
 
 func (c *ackCall) since() time.Time { return c.at }
@@ -66,6 +75,9 @@ func (c *ackCall) answer(m *nats.Msg) bool {
 				t.tell(c.p, c.id, a.seq)
 			}
 		}
+		if !a.duplicate && c.store.inboxes != nil {
+			c.store.inboxes[c.store.index(c.p)].put(a.seq, c.body, c.state)
+		}
 	}
 	c.say(a)
 	return true
@@ -74,9 +86,9 @@ func (c *ackCall) answer(m *nats.Msg) bool {
 func (c *ackCall) fail(err error) { c.say(ack{err: err}) }
 
 func (c *ackCall) say(a ack) {
-	select {
-	case c.done <- a:
-	default:
+	if c.said.CompareAndSwap(false, true) {
+		c.got = a
+		c.ended <- c
 	}
 }
 
@@ -125,43 +137,48 @@ func ackError(b []byte) error {
 // overhead is what an append in flight costs beside its body, about.
 const overhead = 512
 
-// send starts one append. Its bytes count against the store's budget until
-// wait has returned; ctx bounds the wait for the budget only. id is the one that
-// header has, if any.
-func (s *Store) send(ctx context.Context, p wire.LogID, subject string, header nats.Header, id dedupID, body []byte) (*ackCall, error) {
-	if len(body) > maxRecord {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTooLarge, len(body), maxRecord)
+// send starts the append of c.body, which must not change any more, nor c.state.
+// Its bytes count against the store's budget until release; ctx bounds the wait
+// for the budget only. header has c.id, if there is one. After an error, c never
+// ends, and holds nothing.
+func (s *Store) send(ctx context.Context, c *ackCall, subject string, header nats.Header) error {
+	if len(c.body) > maxRecord {
+		return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTooLarge, len(c.body), maxRecord)
 	}
 	sess, err := s.session()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	c := &ackCall{
-		store: s, sess: sess, p: p, id: id, at: time.Now(),
-		size: int64(len(body) + overhead), done: make(chan ack, 1),
+	size := int64(len(c.body) + overhead)
+	if err := s.budget.Acquire(ctx, size); err != nil {
+		return unavailable(err)
 	}
-	if err := s.budget.Acquire(ctx, c.size); err != nil {
-		return nil, unavailable(err)
+	c.sess, c.at, c.size = sess, time.Now(), size
+	if _, err := sess.acks.ask(subject, header, c.body, c); err != nil {
+		s.release(c)
+		return err
 	}
-	if _, err := sess.acks.ask(subject, header, body, c); err != nil {
-		s.budget.Release(c.size)
-		return nil, err
-	}
-	return c, nil
+	return nil
 }
 
-// wait waits for the ack of c. When ctx ends first, the outcome is unknown.
-func (s *Store) wait(ctx context.Context, c *ackCall) ack {
-	defer s.budget.Release(c.size)
+// release gives back what a call holds. It is the sender's to call.
+func (s *Store) release(c *ackCall) {
+	s.budget.Release(c.size)
+	c.size = 0
+}
+
+// next waits until a call ends, of those that say so to ended. When ctx ends
+// first it is nil, and the outcomes of the others are unknown.
+func next(ctx context.Context, ended <-chan *ackCall) *ackCall {
 	select {
-	case a := <-c.done:
-		return a
+	case c := <-ended:
+		return c
 	case <-ctx.Done():
 	}
 	select {
-	case a := <-c.done: // both came at once
-		return a
+	case c := <-ended: // both came at once
+		return c
 	default:
-		return ack{err: unavailable(ctx.Err())}
+		return nil
 	}
 }

@@ -14,6 +14,9 @@
 // go on where they were. The servers of three cores listen for each other only,
 // by mutual TLS with the nodes' identities.
 //
+// Whoever follows a log of a single core reads it until its end, and is handed
+// from there on what the log acknowledges: see near.go.
+//
 // Where there are several copies, any of them reads, and who comes to the end
 // of one asks the leader whether that is the end: see leader.go. Whose word
 // counts when copies were lost is in shared.go.

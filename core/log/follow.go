@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -67,10 +68,31 @@ type follower struct {
 	// of the current consumer
 	next     uint64 // the number that its next delivery must have
 	expected int    // records of pulls that are still to come
+	enough   uint64 // deliveries after which it is not needed any more
 }
 
-// run follows with one consumer, until something is wrong with it.
+// run follows in one session, until something is wrong with it.
 func (f *follower) run(ctx context.Context, sess *session) error {
+	if f.store.inboxes == nil {
+		return f.read(ctx, sess)
+	}
+	boxes := &f.store.inboxes[f.store.index(f.p)]
+	box := boxes.open()
+	defer boxes.close(box)
+	for {
+		box.restart()
+		if err := f.read(ctx, sess); err != nil {
+			return err
+		}
+		if err := f.near(ctx, sess, box); err != nil {
+			return err
+		}
+	}
+}
+
+// read reads the log with one consumer, until something is wrong with it. With an
+// inbox, it returns nil when everything was read that the log had at the call.
+func (f *follower) read(ctx context.Context, sess *session) error {
 	create, cancel := context.WithTimeout(ctx, min(readLimit, sess.patience))
 	defer cancel()
 	consumer, err := sess.js.CreateConsumer(create, streamName(f.p), jetstream.ConsumerConfig{
@@ -98,6 +120,10 @@ func (f *follower) run(ctx context.Context, sess *session) error {
 	}()
 	pull := &nats.Msg{Subject: "$JS.API.CONSUMER.MSG.NEXT." + streamName(f.p) + "." + name, Reply: inbox}
 	f.next, f.expected = 1, 0
+	f.enough = math.MaxUint64
+	if f.store.inboxes != nil {
+		f.enough = consumer.CachedInfo().NumPending
+	}
 	return f.loop(ctx, sess, pull, msgs)
 }
 
@@ -105,7 +131,7 @@ func (f *follower) loop(ctx context.Context, sess *session, pull *nats.Msg, msgs
 	limit := silentBeats * sess.beat
 	silence := time.NewTimer(limit)
 	defer silence.Stop()
-	for {
+	for f.next <= f.enough {
 		if f.expected <= pullRecords/2 {
 			if err := f.ask(sess, pull); err != nil {
 				return err
@@ -125,6 +151,7 @@ func (f *follower) loop(ctx context.Context, sess *session, pull *nats.Msg, msgs
 			return ctx.Err()
 		}
 	}
+	return nil
 }
 
 func (f *follower) ask(sess *session, pull *nats.Msg) error {
@@ -160,13 +187,21 @@ func (f *follower) take(m *nats.Msg, msgs <-chan *nats.Msg) error {
 	// The records that came before a failure are good.
 	batch := f.batch
 	f.batch, f.size = nil, 0 // fn may keep it
+	if failed := f.give(batch); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// give calls fn with the next records.
+func (f *follower) give(batch []Stored) error {
 	last := batch[len(batch)-1].Seq
 	f.store.advance(f.p, last)
 	if err := f.fn(batch); err != nil {
 		return &stopError{err}
 	}
 	f.at = last
-	return err
+	return nil
 }
 
 // add puts a delivery into the batch, or takes note of a status message.

@@ -44,15 +44,19 @@ func (s *Store) Publish(ctx context.Context, publisher string, post *wire.Post) 
 		}
 		header = nats.Header{jetstream.MsgIDHeader: {id.String()}}
 	}
-	call, err := s.send(ctx, placed.P, channelSubject(placed.P, post.Ch), header, id, body)
-	if err != nil {
+	ended := make(chan *ackCall, 1)
+	call := &ackCall{store: s, p: placed.P, id: id, body: body, ended: ended}
+	if err := s.send(ctx, call, channelSubject(placed.P, post.Ch), header); err != nil {
 		return Placed{}, err
 	}
-	a := s.wait(ctx, call)
-	if a.err != nil {
-		return Placed{}, a.err
+	defer s.release(call)
+	if next(ctx, ended) == nil {
+		return Placed{}, unavailable(ctx.Err())
 	}
-	placed.Seq, placed.Duplicate = a.seq, a.duplicate
+	if call.got.err != nil {
+		return Placed{}, call.got.err
+	}
+	placed.Seq, placed.Duplicate = call.got.seq, call.got.duplicate
 	if placed.Duplicate {
 		return s.checkSame(ctx, placed, post)
 	}

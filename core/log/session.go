@@ -167,14 +167,6 @@ func (e *embedded) stop() {
 	e.server.WaitForShutdown()
 }
 
-// sick says what is wrong with the file store of a single server, nil if nothing.
-func (e *embedded) sick() error {
-	if h := e.server.Healthz(nil); h.Error != "" {
-		return errors.New(h.Error)
-	}
-	return nil
-}
-
 // request asks the server for one answer.
 func (s *session) request(ctx context.Context, subject string, data []byte, limit time.Duration) (*nats.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)

@@ -60,6 +60,9 @@ func (s *Store) hearSignals(sess *session) error {
 		}
 		(*fn)(&sig)
 	})
+	if err == nil {
+		err = sess.read.FlushTimeout(sess.patience) // from now on
+	}
 	if err != nil {
 		return fmt.Errorf("connect to the log: %w", err)
 	}

@@ -27,7 +27,8 @@ type Store struct {
 	ends   []atomic.Uint64
 	floors []atomic.Uint64
 
-	recent []*recent // one per frame log
+	recent  []*recent // one per frame log
+	inboxes []inboxes // by log, as ends; nil = others append, too
 
 	id      storeID
 	signals atomic.Pointer[func(*wire.Signal)] // nil = nobody wants them
@@ -174,6 +175,9 @@ func (s *Store) begin(ctx context.Context, sess *session, was *mark) error {
 	s.ends, s.floors = make([]atomic.Uint64, s.cfg.Logs+1), make([]atomic.Uint64, s.cfg.Logs+1)
 	for i, last := range now.lasts {
 		s.ends[i].Store(uint64(last))
+	}
+	if s.cfg.kind() == kindSingle {
+		s.inboxes = make([]inboxes, s.cfg.Logs+1)
 	}
 	s.recent = make([]*recent, s.cfg.Logs)
 	for i := range s.recent {

@@ -135,16 +135,20 @@ func channelSubject(p wire.LogID, ch wire.Channel) string {
 	return fmt.Sprintf("f.%d.%s", p, encodeID(ch))
 }
 
-func stateSubject(r *wire.StateRecord) string {
+func appendStateSubject(dst []byte, r *wire.StateRecord) []byte {
 	switch r.Kind {
 	case wire.StateUser:
-		return "s.u." + encodeID(r.User)
+		return appendID(append(dst, "s.u."...), r.User)
 	case wire.StateRoom:
-		return "s.r." + encodeID(r.Room)
+		return appendID(append(dst, "s.r."...), r.Room)
 	case wire.StateMember:
-		return "s.m." + encodeID(r.Room) + "." + encodeID(r.User)
+		return appendID(append(appendID(append(dst, "s.m."...), r.Room), '.'), r.User)
 	}
-	return "" // not a checked record: nothing takes it
+	return dst // not a checked record: nothing takes it
+}
+
+func appendID[S ~string](dst []byte, id S) []byte {
+	return base64.RawURLEncoding.AppendEncode(dst, []byte(id))
 }
 
 const (
