@@ -4,15 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"selvedge/simulations/fleet"
 )
 
 func TestMain(m *testing.M) {
@@ -27,24 +30,39 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
-		Setup:               freePorts,
-		Cmds:                map[string]func(ts *testscript.TestScript, neg bool, args []string){"fails": fails, "await": await},
+		Setup:               new(ports).give,
+		Cmds:                map[string]func(ts *testscript.TestScript, neg bool, args []string){"fails": fails, "await": await, "shows": shows},
 	})
 }
 
-// freePorts sets CORE_API, CORE_LINK and so on to loopback addresses that
-// nobody uses.
-func freePorts(env *testscript.Env) error {
+// ports are those that scripts have. Scripts run side by side, and open a port long
+// after they have got its number: none is given twice.
+type ports struct {
+	mu    sync.Mutex
+	given map[string]bool // guarded by mu
+}
+
+// give sets CORE_API, CORE_LINK and so on to loopback addresses that nobody uses.
+func (p *ports) give(env *testscript.Env) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.given == nil {
+		p.given = map[string]bool{}
+	}
 	for _, name := range []string{
 		"CORE_API", "CORE_LINK", "CORE_GOSSIP", "CORE_ADMIN", "OTHER_API", "OTHER_LINK", "OTHER_GOSSIP", "OTHER_ADMIN",
 		"EDGE_PUBLIC", "EDGE_LINK", "EDGE_GOSSIP", "EDGE_ADMIN",
 	} {
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
+		for env.Getenv(name) == "" {
+			addrs, err := fleet.FreeAddrs(1)
+			if err != nil {
+				return err
+			}
+			if !p.given[addrs[0]] {
+				p.given[addrs[0]] = true
+				env.Setenv(name, addrs[0])
+			}
 		}
-		defer tcp.Close() // together, so that no two are the same
-		env.Setenv(name, tcp.Addr().String())
 	}
 	return nil
 }
@@ -96,4 +114,21 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		<-time.After(20 * time.Millisecond)
 	}
 	ts.Fatalf("%s never answered as wanted, at last: %s", args[0], last)
+}
+
+// shows runs a command until it succeeds and prints what matches: shows PATTERN
+// COMMAND...
+func shows(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: shows PATTERN COMMAND...")
+	}
+	want, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		if err = ts.Exec(args[1], args[2:]...); err == nil && want.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	ts.Fatalf("%s never showed what matches %s, at last: %v\n%s", args[1], args[0], err, ts.ReadFile("stdout"))
 }

@@ -61,21 +61,6 @@ func (c *Command) Run(ctx context.Context, stdio *config.IO) error {
 }
 
 func (c *Command) config(stdio *config.IO) (Config, error) {
-	logger, err := c.Logger(stdio.Stderr)
-	if err != nil {
-		return Config{}, err
-	}
-	place, err := c.Place()
-	if err != nil {
-		return Config{}, err
-	}
-	if err := c.Bind(
-		node.Listen{Flag: "api-addr", Addr: &c.APIAddr}, node.Listen{Flag: "link-addr", Addr: &c.LinkAddr},
-		node.Listen{Flag: "gossip-addr", Addr: &c.GossipAddr}, node.Listen{Flag: "admin-addr", Addr: &c.AdminAddr},
-		node.Listen{Flag: "log-addr", Addr: &c.LogAddr},
-	); err != nil {
-		return Config{}, err
-	}
 	if c.Drain < 0 {
 		return Config{}, config.Usagef("--drain %s: use a positive time, or 0 to close all links at once", c.Drain)
 	}
@@ -83,17 +68,12 @@ func (c *Command) config(stdio *config.IO) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	name := c.NodeName("core", c.APIAddr)
-	keys, err := c.Keys("core", name, logger)
-	if err != nil {
-		return Config{}, err
-	}
-	name = keys.Identity.Name()
-	seeds, err := c.Seeds()
-	if err != nil {
-		return Config{}, err
-	}
-	timing, err := c.GossipTiming()
+	own, err := c.Settings(
+		"core", stdio.Stderr,
+		node.Listen{Flag: "api-addr", Addr: &c.APIAddr}, node.Listen{Flag: "link-addr", Addr: &c.LinkAddr},
+		node.Listen{Flag: "gossip-addr", Addr: &c.GossipAddr}, node.Listen{Flag: "admin-addr", Addr: &c.AdminAddr},
+		node.Listen{Flag: "log-addr", Addr: &c.LogAddr},
+	)
 	if err != nil {
 		return Config{}, err
 	}
@@ -102,8 +82,8 @@ func (c *Command) config(stdio *config.IO) (Config, error) {
 		return Config{}, err
 	}
 	return Config{
-		Name: name, Region: place, Zone: c.Zone, Keys: keys, APIKeys: apiKeys, Seeds: seeds, Cluster: c.Cluster, GossipTiming: timing,
-		Build: config.ReadBuild(), Logger: logger.With("node", name),
+		Name: own.Name, Region: own.Region, Zone: c.Zone, Keys: own.Keys, APIKeys: apiKeys, Seeds: own.Seeds, Cluster: c.Cluster, GossipTiming: own.Gossip,
+		Build: config.ReadBuild(), Logger: own.Logger,
 		APIAddr: c.APIAddr, LinkAddr: c.LinkAddr, GossipAddr: c.GossipAddr, AdminAddr: c.AdminAddr, LogAddr: c.LogAddr, Reachable: c.Reachable,
 		Drain: c.Drain,
 		Log: corelog.Config{

@@ -86,14 +86,17 @@ type coreNode struct {
 	metrics   *metrics
 	board     *console.Console
 	started   time.Time
+	stop      context.CancelFunc // as SIGTERM does
 	lastCall  lastCall
 }
 
-// Run runs a core until ctx ends, then drains it, says goodbye and closes the logs
-// in good order. It fails at once if an address is taken, a key is wrong, or the data
+// Run runs a core until ctx ends, or it is ordered to drain, then drains it, says goodbye
+// and closes the logs in good order. It fails at once if an address is taken, a key is wrong, or the data
 // folder can't be used or has another core.
 func Run(ctx context.Context, cfg Config) (err error) {
-	n := &coreNode{cfg: cfg, ready: telemetry.NewReady("logs"), started: time.Now()}
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
+	n := &coreNode{cfg: cfg, ready: telemetry.NewReady("logs"), started: time.Now(), stop: leave}
 	network := telemetry.OpenedBy(cfg.Network)
 	apiListener, err := network.Listen("api", cfg.APIAddr, "api-addr")
 	if err != nil {
@@ -101,13 +104,9 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	}
 	front := n.openFront(ctx, apiListener, cfg.Logger)
 	defer front.close()
-	udp, err := network.ListenUDP("link", cfg.LinkAddr, "link-addr")
+	pc, err := node.ListenLink(network, cfg.LinkAddr, cfg.WrapLink)
 	if err != nil {
 		return err
-	}
-	pc := udp
-	if cfg.WrapLink != nil {
-		pc = cfg.WrapLink(udp)
 	}
 	defer pc.Close()
 	reg, back := telemetry.NewRegistry(cfg.Build), newBack(n.ready)
@@ -123,7 +122,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		err = errors.Join(err, admin.Close(closing))
 	}()
 	// Before the logs: three cores find each other by it.
-	if err := n.startGossip(ctx, apiListener.Addr(), udp.LocalAddr()); err != nil {
+	if err := n.startGossip(ctx, apiListener.Addr(), pc.LocalAddr()); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.gossip.Close()) }()
@@ -142,7 +141,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		Log: n.log, View: n.view, Dir: filepath.Join(cfg.Log.Dir, "feed"), TailBytes: cfg.TailBytes, Publish: n.publisher.Publish, Signal: n.signal, Queried: n.metrics.queried, Logger: cfg.Logger,
 	})
 	if n.links, err = link.Listen(pc, link.ServerConfig{
-		TLS: cfg.Keys.Identity.ServerTLS(), Source: n.feed, Logger: cfg.Logger, Events: n.linkEvents(),
+		TLS: cfg.Keys.Identity.ServerTLS(), Source: n.feed, Ordered: n.ordered, Logger: cfg.Logger, Events: n.linkEvents(),
 	}); err != nil {
 		return err
 	}
@@ -157,7 +156,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	back.use(n.board)
 	back.state.Store(&state)
 	front.use(n.handler(reg))
-	cfg.Logger.Info("core started", "region", cfg.Region.Name, "api", apiListener.Addr().String(), "link", udp.LocalAddr().String(),
+	cfg.Logger.Info("core started", "region", cfg.Region.Name, "api", apiListener.Addr().String(), "link", pc.LocalAddr().String(),
 		"gossip", n.gossip.Addr(), "admin", admin.Addr(), "data", cfg.Log.Dir, "epoch", n.log.Epoch(), "logs", n.log.Logs())
 
 	told := ctx // everything outlives it by the drain
@@ -216,11 +215,25 @@ func (n *coreNode) serveLinks(ctx context.Context) error {
 	}
 	if ctx.Err() == nil {
 		n.ready.Met("logs")
-		if err := n.gossip.Update(func(s *topology.Node) { s.State = topology.StateReady }); err != nil {
+		if err := tellReady(n.gossip); err != nil {
 			return err
 		}
 	}
 	return n.links.Run(ctx)
+}
+
+// tellReady tells the others that a core is ready that has been starting. One that was
+// told to stop meanwhile drains, or has left.
+func tellReady(g *gossip.Gossip) error {
+	err := g.Update(func(s *topology.Node) {
+		if s.State == topology.StateStarting {
+			s.State = topology.StateReady
+		}
+	})
+	if errors.Is(err, gossip.ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 func (n *coreNode) startGossip(ctx context.Context, apiAddr, udp net.Addr) error {

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"selvedge/wire"
+	"selvedge/core/api"
 )
 
 const (
@@ -51,6 +51,7 @@ func (l *lastCall) wait(ctx context.Context) {
 
 // handler is next, as long as it is served.
 func (l *lastCall) handler(next http.Handler) http.Handler {
+	refusing := api.Stopping()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if l.leaving.Load() {
 			w.Header().Set("Connection", "close")
@@ -58,28 +59,9 @@ func (l *lastCall) handler(next http.Handler) http.Handler {
 		if l.asked.Load() != nil && strings.HasPrefix(r.URL.Path, "/v1/") {
 			now := time.Now()
 			l.asked.Store(&now)
-			refuse(w, r)
+			refusing.ServeHTTP(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// refuse answers as the API does when it can't serve.
-func refuse(w http.ResponseWriter, r *http.Request) {
-	codec := wire.JSON
-	if strings.Contains(r.Header.Get("Accept"), wire.Msgpack.ContentType()) {
-		codec = wire.Msgpack
-	}
-	b, err := codec.Append(nil, map[string]any{
-		"error": map[string]any{"code": wire.Unavailable, "message": "this core is stopping: ask another one, or again"},
-	})
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", codec.ContentType())
-	w.Header().Set("Retry-After", "2")
-	w.WriteHeader(http.StatusServiceUnavailable)
-	_, _ = w.Write(b) // a client that went has no use for it
 }

@@ -8,6 +8,11 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"selvedge/internal/identity"
+	"selvedge/topology"
+	"selvedge/topology/gossip"
+	"selvedge/topology/region"
 )
 
 // A core that drains waits for its logs to be taken elsewhere: not longer than
@@ -79,8 +84,20 @@ func TestLastCall(t *testing.T) {
 			time.Sleep(90 * time.Millisecond)
 			expect(ask("/v1/publish", ""), 503, "close", "2", text)
 		}
-		if res := ask("/v1/publish", "application/msgpack"); res.StatusCode != 503 || res.Header.Get("Content-Type") != "application/msgpack" {
-			t.Errorf("in msgpack: %d, %s", res.StatusCode, res.Header.Get("Content-Type"))
+		// In kind, as all answers: what is asked for counts where there is no body.
+		for _, c := range []struct{ body, accept, want string }{
+			{"", "application/msgpack", "application/msgpack"},
+			{"application/msgpack", "", "application/msgpack"},
+			{"application/json", "application/msgpack", "application/json"},
+		} {
+			w := httptest.NewRecorder()
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/publish", nil)
+			r.Header.Set("Accept", c.accept)
+			r.Header.Set("Content-Type", c.body)
+			h.ServeHTTP(w, r)
+			if got := w.Result().Header.Get("Content-Type"); w.Code != 503 || got != c.want {
+				t.Errorf("a body of %q, asked for %q: %d, %s", c.body, c.accept, w.Code, got)
+			}
 		}
 		expect(ask("/healthz", ""), 200, "close", "", "")
 		if took := <-done; took < 540*time.Millisecond || took > 570*time.Millisecond { // 100 ms after the last call
@@ -112,4 +129,46 @@ func TestLastCallEnds(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A core may be told to stop before it has read its logs: when it has, it does not say
+// that it is ready after all, and that is no failure.
+func TestReadyAfterTheStop(t *testing.T) {
+	at, err := region.Parse("us-east")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := gossip.Start(t.Context(), gossip.Config{
+		Self: topology.Node{ID: "core-1", Role: topology.RoleCore, Region: at.Name, Lat: at.Lat, Lon: at.Lon, State: topology.StateStarting},
+		Bind: "127.0.0.1:0", Keys: identity.DevGossipKey(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := g.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	is := func(want topology.State) {
+		t.Helper()
+		if err := tellReady(g); err != nil {
+			t.Fatal(err)
+		}
+		var told topology.State
+		if err := g.Update(func(s *topology.Node) { told = s.State }); err != nil || told != want {
+			t.Errorf("it tells %s, want %s; %v", told, want, err)
+		}
+	}
+	is(topology.StateReady)
+	if err := g.Update(func(s *topology.Node) { s.State = topology.StateDraining }); err != nil {
+		t.Fatal(err)
+	}
+	is(topology.StateDraining)
+	if err := g.Leave(time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if err := tellReady(g); err != nil {
+		t.Errorf("after the goodbye: %v", err)
+	}
 }

@@ -18,7 +18,7 @@ func (n *coreNode) handler(reg prometheus.Registerer) http.Handler {
 		Signal: func(ch wire.Channel, from string, data wire.Data) {
 			n.signal("", &wire.Signal{T: wire.TSignal, Ch: ch, From: from, Data: data})
 		},
-		History: n.history, Keys: n.cfg.APIKeys, Cluster: n.cluster,
+		History: n.history, Keys: n.cfg.APIKeys, Cluster: n.cluster, Drain: n.orderDrain,
 		Epoch: n.log.Epoch(), Logs: n.log.Logs(), Registry: reg, Logger: n.cfg.Logger,
 	})
 	rest := n.cfg.Mount

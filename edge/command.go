@@ -77,41 +77,21 @@ func (c *Command) Run(ctx context.Context, stdio *config.IO) error {
 }
 
 func (c *Command) config(stdio *config.IO) (Config, error) {
-	logger, err := c.Logger(stdio.Stderr)
-	if err != nil {
-		return Config{}, err
-	}
-	place, err := c.Place()
-	if err != nil {
-		return Config{}, err
-	}
-	if err := c.Bind(
-		node.Listen{Flag: "public-addr", Addr: &c.PublicAddr}, node.Listen{Flag: "link-addr", Addr: &c.LinkAddr},
-		node.Listen{Flag: "gossip-addr", Addr: &c.GossipAddr}, node.Listen{Flag: "admin-addr", Addr: &c.AdminAddr},
-	); err != nil {
-		return Config{}, err
-	}
 	if err := c.check(); err != nil {
 		return Config{}, err
 	}
 	if len(c.Join) == 0 {
 		return Config{}, config.Usagef("--join is needed: the gossip address of a core or another edge, such as 127.0.0.1:7402")
 	}
-	name := c.NodeName("edge", c.PublicAddr)
-	keys, err := c.Keys("edge", name, logger)
+	own, err := c.Settings(
+		"edge", stdio.Stderr,
+		node.Listen{Flag: "public-addr", Addr: &c.PublicAddr}, node.Listen{Flag: "link-addr", Addr: &c.LinkAddr},
+		node.Listen{Flag: "gossip-addr", Addr: &c.GossipAddr}, node.Listen{Flag: "admin-addr", Addr: &c.AdminAddr},
+	)
 	if err != nil {
 		return Config{}, err
 	}
-	name = keys.Identity.Name()
-	seeds, err := c.Seeds()
-	if err != nil {
-		return Config{}, err
-	}
-	timing, err := c.GossipTiming()
-	if err != nil {
-		return Config{}, err
-	}
-	serverKeys, err := c.serverKeys(logger)
+	serverKeys, err := c.serverKeys(own.Logger)
 	if err != nil {
 		return Config{}, err
 	}
@@ -128,8 +108,8 @@ func (c *Command) config(stdio *config.IO) (Config, error) {
 		origins = []string{"*"}
 	}
 	return Config{
-		Name: name, Region: place, Zone: c.Zone, Keys: keys, Tokens: tokens, Seeds: seeds, Cluster: c.Cluster, GossipTiming: timing,
-		Build: config.ReadBuild(), Logger: logger.With("node", name),
+		Name: own.Name, Region: own.Region, Zone: c.Zone, Keys: own.Keys, Tokens: tokens, Seeds: own.Seeds, Cluster: c.Cluster, GossipTiming: own.Gossip,
+		Build: config.ReadBuild(), Logger: own.Logger,
 		PublicAddr: c.PublicAddr, LinkAddr: c.LinkAddr, GossipAddr: c.GossipAddr, AdminAddr: c.AdminAddr,
 		AdvertiseURL: c.AdvertiseURL, RegionalURL: c.RegionalURL, TrustGeoHeaders: c.TrustGeoHeaders, Reachable: c.Reachable,
 		TLS: serverKeys, ProxyProtocol: c.ProxyProtocol, ProxyFrom: proxies,

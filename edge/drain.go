@@ -38,7 +38,7 @@ func (n *edgeNode) drain(ctx context.Context) {
 	known := x.look(n.gossip.Snapshot(), n.cfg.Region)
 	n.cfg.Logger.Info("draining: clients are asked to move; a second signal stops at once",
 		"sockets", w.engine.Sockets(), "others", known, "for", window)
-	w.engine.Drain(until, x.pick)
+	w.engine.Drain(until, func(session any) []wire.EdgeRef { return x.pick(w.sessions.Team(session)) })
 	look, again, news := time.NewTicker(drainLook), time.NewTicker(tick), time.NewTicker(drainNews)
 	defer look.Stop()
 	defer again.Stop()

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"selvedge/internal/identity/identitytest"
 	"selvedge/topology"
 )
 
@@ -15,7 +16,7 @@ func TestRetire(t *testing.T) {
 	for name, change := range map[string]func(n *edgeNode){
 		"plain":    func(n *edgeNode) { n.cfg.Transport = DefaultTransport() },
 		"portable": func(n *edgeNode) { n.cfg.Transport = "portable" },
-		"TLS":      func(n *edgeNode) { n.cfg.Transport, n.cfg.TLS = DefaultTransport(), serverKeys(t) },
+		"TLS":      func(n *edgeNode) { n.cfg.Transport, n.cfg.TLS = DefaultTransport(), identitytest.ServerKeys(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, change)

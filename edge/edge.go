@@ -15,6 +15,7 @@ import (
 	"selvedge/edge/door"
 	"selvedge/edge/upstream"
 	"selvedge/internal/identity"
+	"selvedge/internal/node"
 	"selvedge/internal/telemetry"
 	"selvedge/topology"
 	"selvedge/topology/gossip"
@@ -49,6 +50,7 @@ type edgeNode struct {
 	load     *loadMeter // nil = an idle edge's
 	limit    int
 	started  time.Time
+	stop     context.CancelFunc // as SIGTERM does
 
 	world     atomic.Pointer[world]
 	door      atomic.Pointer[door.Door]
@@ -57,10 +59,12 @@ type edgeNode struct {
 	lastWater atomic.Int64 // of the newest watermark: nanoseconds since started, whatever the wall clock does
 }
 
-// Run runs an edge until ctx ends, then drains it and says goodbye. It fails at
-// once if an address is taken or a key is wrong.
+// Run runs an edge until ctx ends, or a core orders it to drain, then drains it and
+// says goodbye. It fails at once if an address is taken or a key is wrong.
 func Run(ctx context.Context, cfg Config) (err error) {
-	n := &edgeNode{cfg: cfg, ready: telemetry.NewReady("gossip", "link"), started: time.Now()}
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
+	n := &edgeNode{cfg: cfg, ready: telemetry.NewReady("gossip", "link"), started: time.Now(), stop: leave}
 	if n.verifier, err = identity.NewVerifier(cfg.Tokens); err != nil {
 		return err
 	}
@@ -77,19 +81,15 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	defer public.Close()
-	udp, err := network.ListenUDP("link", cfg.LinkAddr, "link-addr")
+	pc, err := node.ListenLink(network, cfg.LinkAddr, cfg.WrapLink)
 	if err != nil {
 		return err
-	}
-	pc := udp
-	if cfg.WrapLink != nil {
-		pc = cfg.WrapLink(udp)
 	}
 	defer pc.Close()
 	linkTransport := link.NewTransport(pc)
 	defer linkTransport.Close()
 
-	self, err := n.describe(public.Addr(), udp.LocalAddr())
+	self, err := n.describe(public.Addr(), pc.LocalAddr())
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		Transport: linkTransport, TLS: cfg.Keys.Identity.ClientTLS(), Node: cfg.Name, Region: cfg.Region.Name,
 		Relay: n.siblings.relayOf, Placed: n.siblings.relay.Placed, Fed: n.siblings.fed,
 		Targets: n.targets, TargetsChanged: changed, Sink: &follower{n: n, ctx: socketsCtx, g: g}, Logger: cfg.Logger,
-		Status: n.linkStatus, Events: n.metrics.upstreamEvents(),
+		Status: n.linkStatus, Ordered: n.ordered, Events: n.metrics.upstreamEvents(),
 	})
 	n.gauges(reg)
 	admin, err := telemetry.StartAdmin(cfg.AdminAddr, telemetry.AdminConfig{
@@ -290,7 +290,7 @@ func (n *edgeNode) linkStatus() link.Status {
 	s := n.status()
 	return link.Status{
 		Sockets: s.Sockets, SocketsLimit: s.SocketsLimit, Users: s.Users, Frames: s.Frames, Bytes: s.LinkBytes, Delivered: s.Delivered,
-		DelayMillis: s.DelayMillis, RTTMillis: s.RTTMillis, UptimeMillis: int64(s.UptimeSeconds * 1000),
+		DelayMillis: s.DelayMillis, RTTMillis: s.RTTMillis, UptimeMillis: int64(s.UptimeSeconds * 1000), Fed: n.metrics.fedN.Load(),
 	}
 }
 

@@ -30,6 +30,7 @@ type metrics struct {
 	gaps      prometheus.Counter
 	goaways   prometheus.Counter
 	fills     *prometheus.CounterVec
+	asked     *prometheus.CounterVec
 	queries   *prometheus.HistogramVec
 	near      received // from cores of the edge's region
 	far       received // from others
@@ -37,8 +38,8 @@ type metrics struct {
 	relinks   *prometheus.CounterVec
 
 	// For the console, which wants rates and the newest delay.
-	deliveredN, framesN, bytesN atomic.Uint64
-	lastDelay                   atomic.Int64 // nanoseconds
+	deliveredN, framesN, bytesN, fedN atomic.Uint64
+	lastDelay                         atomic.Int64 // nanoseconds
 
 	region string // fixed: the edge's
 }
@@ -70,6 +71,7 @@ func newMetrics(reg prometheus.Registerer, region string) *metrics {
 		gaps:      counter("selvedge_edge_gaps_total", "Gaps told to sessions.").WithLabelValues(),
 		goaways:   counter("selvedge_edge_goaways_total", "Clients asked to move to another edge.").WithLabelValues(),
 		fills:     counter("selvedge_edge_cache_requests_total", "Questions to the core on the cache's behalf.", "kind", "result"),
+		asked:     counter("selvedge_edge_welcomes_asked_total", "Sessions that the core was asked for, by what was not known here.", "reason"),
 		near:      received{linkFrames.WithLabelValues("in", "region"), linkBytes.WithLabelValues("in", "region")},
 		far:       received{linkFrames.WithLabelValues("in", "ocean"), linkBytes.WithLabelValues("in", "ocean")},
 		fed:       received{linkFrames.WithLabelValues("out", "region"), linkBytes.WithLabelValues("out", "region")},
@@ -112,7 +114,10 @@ func (m *metrics) begin() {
 	for _, result := range []string{"ok", "failed"} {
 		m.fills.WithLabelValues("frames", result)
 	}
-	for _, kind := range []string{"object", "room", "members", "shares", "search", "history"} {
+	for _, why := range session.Reasons() {
+		m.asked.WithLabelValues(why)
+	}
+	for _, kind := range []string{"hello", "object", "room", "members", "shares", "search", "history"} {
 		for _, result := range []string{"hit", "miss"} {
 			m.fills.WithLabelValues(kind, result)
 		}
@@ -169,6 +174,7 @@ func (n *edgeNode) linkEvents() link.ServerEvents {
 		Refused: func(addr net.Addr, err error) { log.Warn("link refused", "addr", addr.String(), "err", err) },
 		Sent: func(_ string, kind tail.Kind, bytes int) {
 			n.metrics.fed.bytes.Add(float64(bytes))
+			n.metrics.fedN.Add(uint64(bytes))
 			if kind == tail.Frame {
 				n.metrics.fed.frames.Inc()
 			}
@@ -200,6 +206,7 @@ func (m *metrics) sessionEvents() session.Events {
 		Query:  func(kind string, took time.Duration) { m.queries.WithLabelValues(kind).Observe(took.Seconds()) },
 		Fill:   func(result string) { m.fills.WithLabelValues("frames", result).Inc() },
 		Cache:  func(kind, result string, n int) { m.fills.WithLabelValues(kind, result).Add(float64(n)) },
+		Asked:  func(why string) { m.asked.WithLabelValues(why).Inc() },
 	}
 }
 

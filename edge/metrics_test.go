@@ -63,6 +63,18 @@ func TestWhatIsReceivedCountsByScope(t *testing.T) {
 	}
 }
 
+// The console is told what an edge sends to its siblings, and what it gets.
+func TestWhatIsToldOfLinks(t *testing.T) {
+	n := newNode(t)
+	sent := n.linkEvents().Sent
+	sent("eu-west", tail.Frame, 10)
+	sent("eu-west", tail.Watermark, 2)
+	n.metrics.upstreamEvents().Received("us-east", []tail.Record{{Kind: tail.Frame, Bytes: make([]byte, 30)}})
+	if s := n.linkStatus(); s.Fed != 12 || s.Bytes != 30 {
+		t.Errorf("%d bytes sent, %d received, want 12 and 30", s.Fed, s.Bytes)
+	}
+}
+
 // A core that has stopped is no trouble, a link that failed is.
 func TestHowTheEndOfALinkIsTold(t *testing.T) {
 	for want, err := range map[string]error{

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"selvedge/core/client"
 	"selvedge/core/directory"
 	corelog "selvedge/core/log"
 	"selvedge/internal/telemetry"
@@ -48,8 +49,12 @@ type Config struct {
 	Keys    Keys
 	// Cluster is what GET /v1/cluster answers: anything that encodes.
 	Cluster func() any
-	Epoch   string
-	Logs    int // number of frame logs
+	// Drain has a node of the cluster drain, and returns when it does, or why it doesn't.
+	// by is the name of the key that it was asked for with; force also takes one that
+	// is needed. Nil = nobody is told.
+	Drain func(ctx context.Context, by, node string, force bool) (client.Draining, *wire.Error)
+	Epoch string
+	Logs  int // number of frame logs
 	// Registry takes the metrics. Nil = none are kept.
 	Registry prometheus.Registerer
 	Logger   *slog.Logger     // nil = none

@@ -367,7 +367,7 @@ func BenchmarkBatch(b *testing.B) {
 func TestOpenAPIExamples(t *testing.T) {
 	for call, bodies := range api.DocumentedBodies(t) {
 		method, path, _ := strings.Cut(call, " ")
-		path = strings.ReplaceAll(path, "{id}", "general")
+		path = strings.NewReplacer("{id}", "general", "{node}", "edge-1").Replace(path)
 		for _, body := range bodies {
 			r := newRig(t)
 			r.must(t, 201, "PUT", "/v1/rooms/general", `{"data":{}}`)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -65,6 +66,7 @@ func calls() []call {
 		{"replaceMembers", "PUT", "/v1/rooms/{id}/members", (*api).replaceMembers, false},
 		{"history", "GET", "/v1/channels/{ch}/history", (*api).history, false},
 		{"cluster", "GET", "/v1/cluster", (*api).cluster, false},
+		{"drainNode", "POST", "/v1/cluster/nodes/{node}/drain", (*api).drain, false},
 		{"openapi", "GET", "/v1/openapi.json", nil, true},
 	}
 }
@@ -162,7 +164,7 @@ func (a *api) fail(q *request, name string, err error) {
 	case wire.MethodNotAllowed:
 		header.Set("Allow", p.allow)
 	case wire.Unavailable, wire.RateLimited:
-		header.Set("Retry-After", strconv.Itoa(retryAfter))
+		header.Set("Retry-After", strconv.Itoa(cmp.Or(p.again, retryAfter)))
 	default: // the status says it all
 	}
 	a.send(q, p.status(), failure{p})

@@ -16,8 +16,10 @@ import (
 	"go.uber.org/goleak"
 
 	"selvedge/core/api"
+	"selvedge/core/client"
 	"selvedge/core/directory"
 	corelog "selvedge/core/log"
+	"selvedge/topology"
 	"selvedge/wire"
 )
 
@@ -108,6 +110,7 @@ type rig struct {
 	registry *prometheus.Registry
 	mu       sync.Mutex
 	signals  []wire.Signal
+	drained  []string // who asked for whom
 }
 
 func now() time.Time { return time.UnixMilli(1_767_225_600_000) }
@@ -138,12 +141,25 @@ func newRig(t testing.TB) *rig {
 		History:  r.history,
 		Keys:     keys{"dev": "dev", "other-key": "other"},
 		Cluster:  func() any { return map[string]any{"nodes": []string{"core-1"}} },
+		Drain:    r.drain,
 		Epoch:    "e1",
 		Logs:     logs,
 		Registry: r.registry,
 		Now:      now,
 	})
 	return r
+}
+
+// drain knows the nodes edge-1, and general, which is needed.
+func (r *rig) drain(_ context.Context, by, node string, force bool) (client.Draining, *wire.Error) {
+	switch {
+	case node != "edge-1" && node != "general":
+		return client.Draining{}, &wire.Error{Code: wire.NotFound, Message: "there is no node " + node}
+	case node == "general" && !force:
+		return client.Draining{}, &wire.Error{Code: wire.Conflict, Message: "general is needed"}
+	}
+	r.drained = append(r.drained, by+" "+node)
+	return client.Draining{Node: topology.NodeID(node), Role: topology.RoleEdge, State: topology.StateDraining}, nil
 }
 
 // history answers every frame there is, whatever is asked for, and echoes the

@@ -17,6 +17,7 @@ type problem struct {
 	Message string    `json:"message"`
 	Field   string    `json:"field,omitempty"`
 	allow   string    // of a 405
+	again   int       // of a 503: in how many seconds; 0 = retryAfter
 }
 
 func (p *problem) Error() string { return p.Message }

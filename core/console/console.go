@@ -16,6 +16,16 @@ import (
 //go:embed web
 var files embed.FS
 
+// Pages are the console's files. Other pages of this binary look as it does by its
+// theme.css and icon.svg.
+func Pages() fs.FS {
+	pages, err := fs.Sub(files, "web")
+	if err != nil {
+		panic("console: its pages are not in the binary: " + err.Error())
+	}
+	return pages
+}
+
 // Config says where a console gets what it shows.
 type Config struct {
 	Self  topology.NodeID
@@ -45,11 +55,7 @@ const every = time.Second
 // New is a console; Run makes its rates move.
 func New(cfg Config) *Console {
 	c := &Console{cfg: cfg, mux: http.NewServeMux()}
-	pages, err := fs.Sub(files, "web")
-	if err != nil {
-		panic("console: its pages are not in the binary: " + err.Error())
-	}
-	c.mux.Handle("GET /", http.FileServerFS(pages))
+	c.mux.Handle("GET /", http.FileServerFS(Pages()))
 	c.mux.HandleFunc("GET /console/state", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")

@@ -17,6 +17,7 @@ type Rates struct {
 // NodeRates are what happens at one downstream per second, by its own count.
 type NodeRates struct {
 	Frames, Delivered, Bytes float64
+	Fed                      float64 // bytes that went to its siblings
 }
 
 // Node is what is known of a downstream; zero if nothing is.
@@ -60,6 +61,7 @@ func (r *rates) take(now time.Time, t totals, links []link.PeerInfo) {
 				Frames:    per(l.Status.Frames, old.last.Frames, passed),
 				Delivered: per(l.Status.Delivered, old.last.Delivered, passed),
 				Bytes:     per(l.Status.Bytes, old.last.Bytes, passed),
+				Fed:       per(l.Status.Fed, old.last.Fed, passed),
 			}
 		}
 		nodes[l.Node] = next

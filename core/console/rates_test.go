@@ -10,7 +10,7 @@ import (
 func TestRates(t *testing.T) {
 	began := time.Unix(1000, 0)
 	edge := func(uptime int64, frames, delivered, bytes uint64) []link.PeerInfo {
-		return []link.PeerInfo{{Node: "e", Status: link.Status{UptimeMillis: uptime, Frames: frames, Delivered: delivered, Bytes: bytes}}}
+		return []link.PeerInfo{{Node: "e", Status: link.Status{UptimeMillis: uptime, Frames: frames, Delivered: delivered, Bytes: bytes, Fed: 3 * bytes}}}
 	}
 	var r rates
 	for _, step := range []struct {
@@ -37,8 +37,8 @@ func TestRates(t *testing.T) {
 		began = began.Add(step.after)
 		r.take(began, totals{published: step.published, region: 2 * step.published, ocean: 3 * step.published}, step.links)
 		n := r.Node("e")
-		if r.Published != step.publishes || n.Frames != step.frames || n.Delivered != step.delivered || n.Bytes != step.bytes {
-			t.Errorf("%s: %v published, %v frames, %v delivered, %v bytes", step.what, r.Published, n.Frames, n.Delivered, n.Bytes)
+		if r.Published != step.publishes || n.Frames != step.frames || n.Delivered != step.delivered || n.Bytes != step.bytes || n.Fed != 3*step.bytes {
+			t.Errorf("%s: %v published, %v frames, %v delivered, %v bytes, %v fed", step.what, r.Published, n.Frames, n.Delivered, n.Bytes, n.Fed)
 		}
 		if r.RegionBytes != 2*step.publishes || r.OceanBytes != 3*step.publishes {
 			t.Errorf("%s: %v and %v bytes sent", step.what, r.RegionBytes, r.OceanBytes)

@@ -27,7 +27,7 @@ type picture struct {
 	feeds  []feed // by region, edge and core
 
 	published           float64
-	regionBytes, oceans float64 // of the cores that answered
+	regionBytes, oceans float64 // of the cores that answered, without what relays send
 }
 
 // node is a node, and what is told of it. What nobody has told is NaN.
@@ -43,7 +43,7 @@ type figures struct {
 	load                  float64
 	sockets, limit, users float64
 	frames, delivered     float64 // per second
-	bytes                 float64 // received, per second
+	bytes, fed            float64 // received, and sent to siblings, per second
 	rtt, delay            float64 // milliseconds
 	logs                  float64 // frame logs that it takes from the cores that answered
 	uptime                float64 // seconds
@@ -60,7 +60,7 @@ var unknown = math.NaN()
 
 // nothing is what is known of a node that nobody tells of.
 func nothing() figures {
-	return figures{unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown}
+	return figures{unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown}
 }
 
 // draw makes a picture of those answers that are any. ok = there is one.
@@ -125,7 +125,7 @@ func (n *node) tell(l client.Link) {
 	}
 	n.uptime, n.rtt, n.delay = l.Uptime, l.RTT, l.Delay
 	n.sockets, n.limit, n.users = float64(l.Sockets), float64(l.SocketsLimit), float64(l.Users)
-	n.frames, n.delivered, n.bytes = l.Frames, l.Delivered, l.Bytes
+	n.frames, n.delivered, n.bytes, n.fed = l.Frames, l.Delivered, l.Bytes, l.Fed
 	if l.Delay == 0 {
 		n.delay = unknown // there was no frame yet
 	}
@@ -169,6 +169,7 @@ func together(nodes []node) figures {
 			{&t.frames, n.frames},
 			{&t.delivered, n.delivered},
 			{&t.bytes, n.bytes},
+			{&t.fed, n.fed},
 			{&t.logs, n.logs},
 		} {
 			if math.IsNaN(*sum.of) {

@@ -28,7 +28,7 @@ func edge(id topology.NodeID, region string, load float64) topology.Node {
 func link(node topology.NodeID, region string, uptime float64, sockets int, logs ...wire.LogID) client.Link {
 	return client.Link{
 		Node: node, Region: region, Scope: "ocean", RTT: 68, Logs: logs, Uptime: uptime, Sockets: sockets, SocketsLimit: 9000, Users: sockets - 1,
-		Delay: 41.5, Frames: 20, Delivered: float64(10 * sockets), Bytes: 5000,
+		Delay: 41.5, Frames: 20, Delivered: float64(10 * sockets), Bytes: 5000, Fed: 600,
 	}
 }
 

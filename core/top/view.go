@@ -2,6 +2,7 @@ package top
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"selvedge/topology"
@@ -135,10 +136,14 @@ func (p *picture) summary() []line {
 		}
 	}
 	all := together(p.nodes)
+	inRegions := p.regionBytes
+	if !math.IsNaN(all.fed) {
+		inRegions += all.fed
+	}
 	nodes = append(nodes, span{fmt.Sprintf("   sockets %s   users %s", all.socketsText(), count(all.users)), plain})
 	return []line{
 		{{"selvedge top", bold}, {fmt.Sprintf("  %s  epoch %s  %s", strings.Join(cores, ", "), strings.Join(p.epochs, ", "), many(p.logs, "log")), plain}},
 		nodes,
-		say(plain, fmt.Sprintf("publishes %s/s   deliveries %s/s   to edges: oceans %s/s, region %s/s", rate(p.published), rate(all.delivered), size(p.oceans), size(p.regionBytes))),
+		say(plain, fmt.Sprintf("publishes %s/s   deliveries %s/s   to edges: oceans %s/s, region %s/s", rate(p.published), rate(all.delivered), size(p.oceans), size(inRegions))),
 	}
 }

@@ -20,7 +20,7 @@ func TestViewWide(t *testing.T) {
 	const want = `
 selvedge top  core-1, core-2  epoch e1  8 logs  12:00:00
 2 cores, 4 edges, 1 starting   sockets 750/18000   users 748
-publishes 120/s   deliveries 7500/s   to edges: oceans 2.5kB/s, region 15B/s
+publishes 120/s   deliveries 7500/s   to edges: oceans 2.5kB/s, region 1.2kB/s
 
 NODE▲     ROLE  STATE     LOAD    SOCKETS  USERS  FRAMES/S  DELIV/S  BYTES/S    RTT  DELAY  LOGS     UP  VERSION
 asia            1/2       0.81          -      -         -        -        -  150ms      -     1

@@ -135,7 +135,7 @@ func (s *session) welcome(w *wire.Welcome) error {
 	}
 	s.welcomed = time.Now()
 	s.stats.connections.Add(1)
-	s.edges.identify(w.Edge.ID, w.Edge.Region)
+	s.edges.identify(s.edge, w.Edge.ID, w.Edge.Region)
 	silence := time.Duration(w.Ping) * time.Second
 	if silence <= 0 {
 		silence = defaultPing

@@ -69,11 +69,14 @@ func (d *directory) setTeam(team string) {
 	d.team = team
 }
 
-// identify notes what the current edge calls itself.
-func (d *directory) identify(id, region string) {
+// identify notes what an edge calls itself. It need not be the first any more: a
+// nearer one may have been found meanwhile.
+func (d *directory) identify(e Edge, id, region string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.known[0].ID, d.known[0].Region = id, region
+	if i := slices.IndexFunc(d.known, e.same); i >= 0 {
+		d.known[i].ID, d.known[i].Region = id, region
+	}
 }
 
 // next puts an edge that failed at the end of the line, if it is the current one.

@@ -108,8 +108,9 @@ func best(took []time.Duration) int {
 	return slices.IndexFunc(took, func(t time.Duration) bool { return t >= 0 && t <= quickest+slack })
 }
 
-// measure is each runner's round trip. They run at once. When one is through, the others get as long again: one that needs more than
-// twice the time, connecting included, is hardly the nearest.
+// measure is each runner's round trip. They run at once. When one is through, the
+// others get as long again: one that needs more than twice the time, connecting
+// included, is hardly the nearest.
 func (d *directory) measure(ctx context.Context, runners []Edge) []time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, raceTimeout)
 	defer cancel()

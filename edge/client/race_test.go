@@ -261,3 +261,15 @@ func TestTeamOf(t *testing.T) {
 		}
 	}
 }
+
+// An edge welcomes while a nearer one was put in front of it: each keeps its own name.
+func TestAnEdgeThatIsNotTheFirstAnyMoreSaysItsName(t *testing.T) {
+	d := newDirectory([]string{"http://a", "http://b"}, nil)
+	a := d.current()
+	d.next(a)
+	d.identify(a, "edge-a", "eu-west")
+	want := []Edge{{URL: "http://b"}, {ID: "edge-a", Region: "eu-west", URL: "http://a"}}
+	if !slices.Equal(d.known, want) {
+		t.Errorf("known are %+v, want %+v", d.known, want)
+	}
+}

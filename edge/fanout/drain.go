@@ -19,7 +19,7 @@ type drain struct {
 	// Fixed.
 	until  time.Time // clients must be gone
 	spread time.Time // all have been asked
-	others func() []wire.EdgeRef
+	others func(session any) []wire.EdgeRef
 
 	last   time.Time // the last tick
 	due    float64   // sockets to ask that the last tick had no whole one for
@@ -29,10 +29,10 @@ type drain struct {
 
 // Drain asks every session to move to another edge until a moment: evenly over
 // the first three quarters of the time left, and those that begin later too.
-// others are the edges for one session, best first; lists that begin with the
-// same edge must be the same. While there is none nobody is asked. It is called
-// on the shards' goroutines.
-func (e *Engine) Drain(until time.Time, others func() []wire.EdgeRef) {
+// others are the edges for one session (Socket.Session), best first, or with nil for
+// anybody; lists that begin with the same edge must be the same. While there is none
+// nobody is asked. It is called on the shards' goroutines.
+func (e *Engine) Drain(until time.Time, others func(session any) []wire.EdgeRef) {
 	now := time.Now()
 	spread := now.Add(time.Duration(drainSpread * float64(until.Sub(now))))
 	e.each(func(s *shard) {
@@ -63,7 +63,7 @@ func (s *shard) askToGo(now time.Time) {
 	passed, left := now.Sub(d.last), d.spread.Sub(d.last)
 	d.last = now
 	waiting := s.wheel.len() - d.asked
-	if waiting == 0 || len(d.others()) == 0 {
+	if waiting == 0 || len(d.others(nil)) == 0 {
 		return
 	}
 	n := waiting
@@ -89,7 +89,7 @@ func (s *shard) askToGo(now time.Time) {
 // goaway asks k to go.
 func (s *shard) goaway(k *Socket, packets map[string]Packets, now time.Time) bool {
 	d := s.drain
-	edges := d.others()
+	edges := d.others(k.Session)
 	if len(edges) == 0 {
 		return false // the last of them has just gone
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -112,6 +113,9 @@ type Engine struct {
 	next    atomic.Uint32
 	sockets atomic.Int64
 	deaf    atomic.Int32 // shards that Deafen came to
+	// payloads are the memory of messages that were encoded, each a *[]byte: it
+	// would be several times what is sent, since it grows as they are written.
+	payloads sync.Pool
 }
 
 // New is an engine whose logs stand at positions at. Run makes it work.

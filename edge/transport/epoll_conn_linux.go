@@ -20,19 +20,12 @@ func (l *epoll) readable(c *Conn, events uint32) {
 	}
 	over := events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
 	for {
-		n, errno := l.calls.read(int(c.fd), l.buf)
+		n, ok := l.read(c, events)
 		switch {
-		case errno == 0 && n > 0:
-		case errno == 0:
+		case !ok:
+			return
+		case n == 0:
 			l.shut(c, nil)
-			return
-		case errno == unix.EAGAIN:
-			if events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-				l.shut(c, socketError(int(c.fd)))
-			}
-			return
-		default:
-			l.shut(c, os.NewSyscallError("read", errno))
 			return
 		}
 		if c.state&finishing == 0 {
@@ -44,6 +37,21 @@ func (l *epoll) readable(c *Conn, events uint32) {
 			return
 		}
 	}
+}
+
+// read reads once into the loop's buffer; 0 bytes = the peer has ended. It isn't ok if
+// there is nothing to read; a broken c is shut then.
+func (l *epoll) read(c *Conn, events uint32) (n int, ok bool) {
+	n, errno := l.calls.read(int(c.fd), l.buf)
+	switch {
+	case errno == 0:
+		return n, true
+	case errno != unix.EAGAIN:
+		l.shut(c, os.NewSyscallError("read", errno))
+	case events&(unix.EPOLLHUP|unix.EPOLLERR) != 0:
+		l.shut(c, socketError(int(c.fd)))
+	}
+	return 0, false
 }
 
 // writable serves a socket that has room after a short write.

@@ -6,9 +6,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
-
-	"golang.org/x/sys/unix"
 )
 
 // secure is a conn of the epoll loop that speaks TLS: a Conn and what it takes
@@ -51,22 +48,16 @@ func (s *secure) readable(events uint32) {
 	if c.state&queued != 0 {
 		return // its turn comes without that
 	}
-	switch n, errno := l.calls.read(int(c.fd), l.buf); {
-	case errno == 0 && n > 0:
-		s.t.pipe.feed(l.buf[:n])
-		s.dry = false
-	case errno == 0:
-		s.t.pipe.ended = true
-		s.dry = false
-	case errno == unix.EAGAIN:
-		if events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-			l.shut(c, socketError(int(c.fd)))
-		}
-		return
-	default:
-		l.shut(c, os.NewSyscallError("read", errno))
+	n, ok := l.read(c, events)
+	if !ok {
 		return
 	}
+	if n > 0 {
+		s.t.pipe.feed(l.buf[:n])
+	} else {
+		s.t.pipe.ended = true
+	}
+	s.dry = false
 	s.serve()
 }
 

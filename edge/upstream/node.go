@@ -96,9 +96,13 @@ func (u *Upstream) dial(ctx context.Context, s *session, t Target) (err error) {
 	if err != nil {
 		return err
 	}
-	s.l, err = link.Dial(ctx, u.cfg.Transport, addr, link.DialConfig{
+	cfg := link.DialConfig{
 		TLS: u.cfg.TLS, Node: u.cfg.Node, Region: u.cfg.Region, Peer: t.Node, Relay: t.Relay, Receiver: s, Status: u.cfg.Status, Ends: s.ends,
-	})
+	}
+	if u.cfg.Ordered != nil {
+		cfg.Ordered = func(o link.Order) { u.cfg.Ordered(t.Node, o) }
+	}
+	s.l, err = link.Dial(ctx, u.cfg.Transport, addr, cfg)
 	return err
 }
 

@@ -67,8 +67,11 @@ type Config struct {
 	Sink           Sink
 	// Status is told upstream each second, for people; nil = nothing is.
 	Status func() link.Status
-	Events Events
-	Logger *slog.Logger
+	// Ordered is told what a core wants of this edge, by each core that it is linked to.
+	// It must not block. Nil = nobody is.
+	Ordered func(core string, o link.Order)
+	Events  Events
+	Logger  *slog.Logger
 }
 
 // Errors of this package.

@@ -9,8 +9,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 )
 
 const (
@@ -23,16 +21,7 @@ const (
 // GossipKeys are what a node seals its gossip with and opens others'. When their
 // file changes the new ones are taken without a restart; a file that can't be
 // used is logged and not taken. Safe for concurrent use.
-type GossipKeys struct {
-	// fixed
-	path   string // "" = nothing to reload
-	logger *slog.Logger
-
-	mu      sync.Mutex
-	now     [][]byte  // guarded by mu; never modified
-	checked time.Time // guarded by mu; last look at the file
-	stamp   fileStamp // guarded by mu; of the file last read, good or not
-}
+type GossipKeys struct{ *reloaded[[][]byte] }
 
 // ParseGossipKeys decodes gossip keys, one a line: 32 bytes each in base64. Empty
 // lines and those that begin with # don't count. A key that stands there twice
@@ -66,18 +55,14 @@ func ParseGossipKeys(text string) ([][]byte, error) {
 
 // LoadGossipKeys reads gossip keys from a file. A nil logger is silence.
 func LoadGossipKeys(path string, logger *slog.Logger) (*GossipKeys, error) {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
-	k := &GossipKeys{path: path, logger: logger, checked: time.Now()}
-	var err error
-	if k.stamp, err = stampOf(path); err != nil {
-		return nil, fmt.Errorf("gossip key file can't be read: %w", err)
-	}
-	if k.now, err = readGossipKeys(path); err != nil {
+	keys, err := load(source[[][]byte]{
+		what: "gossip key file", files: []string{path}, read: func([][]byte) ([][]byte, error) { return readGossipKeys(path) },
+		about: func(keys [][]byte) slog.Attr { return slog.Int("keys", len(keys)) },
+	}, logger)
+	if err != nil {
 		return nil, err
 	}
-	return k, nil
+	return &GossipKeys{keys}, nil
 }
 
 func readGossipKeys(path string) ([][]byte, error) {
@@ -95,37 +80,10 @@ func readGossipKeys(path string) ([][]byte, error) {
 // DevGossipKey is the key of --dev; everyone knows it.
 func DevGossipKey() *GossipKeys {
 	key := sha256.Sum256([]byte(devGossip))
-	return &GossipKeys{now: [][]byte{key[:]}}
+	return &GossipKeys{given([][]byte{key[:]})}
 }
 
 // Keys are the keys, read anew if the file has changed: the first is what this
 // node seals with, and all are accepted. There is at least one. They are not to
 // be modified.
-func (k *GossipKeys) Keys() [][]byte {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if now := time.Now(); k.path != "" && now.Sub(k.checked) >= reloadInterval {
-		k.checked = now
-		k.reloadLocked()
-	}
-	return k.now
-}
-
-func (k *GossipKeys) reloadLocked() {
-	stamp, err := stampOf(k.path)
-	if err == nil && stamp == k.stamp {
-		return
-	}
-	var keys [][]byte
-	if err == nil {
-		keys, err = readGossipKeys(k.path)
-	}
-	if err != nil {
-		// Once per change of the file, unless it is gone.
-		k.logger.Warn("new gossip keys not taken, the old ones stay in use", "err", err)
-		k.stamp = stamp
-		return
-	}
-	k.now, k.stamp = keys, stamp
-	k.logger.Info("gossip keys read again", "file", k.path, "keys", len(keys))
-}
+func (k *GossipKeys) Keys() [][]byte { return k.current() }

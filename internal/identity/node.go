@@ -7,12 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"sync"
 	"time"
 )
-
-// reloadInterval is the least time between two looks at the files.
-const reloadInterval = 10 * time.Second
 
 // NodeFiles are the paths of a node's PEM files.
 type NodeFiles struct {
@@ -24,38 +20,19 @@ type NodeFiles struct {
 // NodeIdentity is what a node shows to others and how it checks them. When its
 // files change it takes the new ones for the next handshake, without a restart;
 // files that don't fit together are logged and not taken. Safe for concurrent use.
-type NodeIdentity struct {
-	// fixed
-	files  NodeFiles // zero: nothing to reload
-	logger *slog.Logger
-
-	mu      sync.Mutex
-	now     *credentials // guarded by mu
-	checked time.Time    // guarded by mu; last look at the files
-	stamp   fileStamp    // guarded by mu; of the files last read, good or not
-}
-
-// fileStamp changes when one of the files does.
-type fileStamp [3]struct {
-	modified time.Time
-	size     int64
-}
+type NodeIdentity struct{ *reloaded[*credentials] }
 
 // LoadNode reads a node's identity from files. The error is one line that names
 // the file and what is wrong with it. A nil logger is silence.
 func LoadNode(files NodeFiles, logger *slog.Logger) (*NodeIdentity, error) {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
-	stamp, err := files.stamp()
+	c, err := load(source[*credentials]{
+		what: "certificate", files: []string{files.Cert, files.Key, files.CA}, read: files.read,
+		about: func(c *credentials) slog.Attr { return slog.Time("expires", c.leaf.NotAfter) },
+	}, logger)
 	if err != nil {
 		return nil, err
 	}
-	c, err := readCredentials(files)
-	if err != nil {
-		return nil, err
-	}
-	return &NodeIdentity{files: files, logger: logger, now: c, checked: time.Now(), stamp: stamp}, nil
+	return &NodeIdentity{c}, nil
 }
 
 // NewNode is an identity in memory, from PEM.
@@ -64,7 +41,7 @@ func NewNode(issued Issued, ca []byte) (*NodeIdentity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &NodeIdentity{now: c}, nil
+	return &NodeIdentity{given(c)}, nil
 }
 
 // DevNode is an identity signed by DevCA.
@@ -144,37 +121,13 @@ func PeerName(state tls.ConnectionState) (role, name string, err error) {
 	return nodeOf(state.PeerCertificates[0])
 }
 
-// current gives the credentials, read anew if the files changed.
-func (n *NodeIdentity) current() *credentials {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if now := time.Now(); n.files != (NodeFiles{}) && now.Sub(n.checked) >= reloadInterval {
-		n.checked = now
-		n.reloadLocked()
+// read reads what belongs to the node of now, or to any if that is nil.
+func (f NodeFiles) read(now *credentials) (*credentials, error) {
+	c, err := readCredentials(f)
+	if err == nil && now != nil && (c.role != now.role || c.name != now.name) {
+		return nil, fmt.Errorf("certificate %s is for %s %s, this node is %s %s", f.Cert, c.role, c.name, now.role, now.name)
 	}
-	return n.now
-}
-
-func (n *NodeIdentity) reloadLocked() {
-	stamp, err := n.files.stamp()
-	if err == nil && stamp == n.stamp {
-		return
-	}
-	var c *credentials
-	if err == nil {
-		c, err = readCredentials(n.files)
-	}
-	if err == nil && (c.role != n.now.role || c.name != n.now.name) {
-		err = fmt.Errorf("certificate %s is for %s %s, this node is %s %s", n.files.Cert, c.role, c.name, n.now.role, n.now.name)
-	}
-	if err != nil {
-		// Once per change of the files, unless they are gone.
-		n.logger.Warn("new certificate not taken, the old one stays in use", "error", err)
-		n.stamp = stamp
-		return
-	}
-	n.now, n.stamp = c, stamp
-	n.logger.Info("certificate reloaded", "file", n.files.Cert, "expires", c.leaf.NotAfter)
+	return c, err
 }
 
 func readCredentials(files NodeFiles) (*credentials, error) {
@@ -191,25 +144,4 @@ func readCredentials(files NodeFiles) (*credentials, error) {
 		return nil, fmt.Errorf("CA can't be read: %w", err)
 	}
 	return newCredentials(certPEM, keyPEM, caPEM, files)
-}
-
-func (f NodeFiles) stamp() (fileStamp, error) {
-	stamp, err := stampOf(f.Cert, f.Key, f.CA)
-	if err != nil {
-		return stamp, fmt.Errorf("certificate can't be read: %w", err)
-	}
-	return stamp, nil
-}
-
-// stampOf is the stamp of at most three files.
-func stampOf(paths ...string) (fileStamp, error) {
-	var stamp fileStamp
-	for i, path := range paths {
-		info, err := os.Stat(path)
-		if err != nil {
-			return fileStamp{}, err
-		}
-		stamp[i].modified, stamp[i].size = info.ModTime(), info.Size()
-	}
-	return stamp, nil
 }

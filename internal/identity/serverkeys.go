@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"sync"
 	"time"
 )
 
@@ -21,32 +20,19 @@ type ServerFiles struct {
 // ServerKeys are what a server proves itself with to the public. When the files
 // change they are taken for the next handshake, without a restart; files that
 // don't fit together are logged and not taken. Safe for concurrent use.
-type ServerKeys struct {
-	// fixed
-	files  ServerFiles
-	logger *slog.Logger
-
-	mu      sync.Mutex
-	now     *tls.Certificate // guarded by mu; never modified, with Leaf
-	checked time.Time        // guarded by mu; last look at the files
-	stamp   fileStamp        // guarded by mu; of the files last read, good or not
-}
+type ServerKeys struct{ *reloaded[*tls.Certificate] }
 
 // LoadServer reads a server's keys from files. The error is one line that names
 // the file and what is wrong with it. A nil logger is silence.
 func LoadServer(files ServerFiles, logger *slog.Logger) (*ServerKeys, error) {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
-	k := &ServerKeys{files: files, logger: logger, checked: time.Now()}
-	var err error
-	if k.stamp, err = files.stamp(); err != nil {
+	c, err := load(source[*tls.Certificate]{
+		what: "server certificate", files: []string{files.Cert, files.Key}, read: files.read,
+		about: func(c *tls.Certificate) slog.Attr { return slog.Time("expires", c.Leaf.NotAfter) },
+	}, logger)
+	if err != nil {
 		return nil, err
 	}
-	if k.now, err = files.read(); err != nil {
-		return nil, err
-	}
-	return k, nil
+	return &ServerKeys{c}, nil
 }
 
 // TLS is for servers of HTTP/1.1 and WebSockets: TLS 1.2 or newer, with session
@@ -65,46 +51,8 @@ func (k *ServerKeys) TLS() *tls.Config {
 // Expiry is when the certificate in use ends.
 func (k *ServerKeys) Expiry() time.Time { return k.current().Leaf.NotAfter }
 
-// current gives the certificate, read anew if the files changed.
-func (k *ServerKeys) current() *tls.Certificate {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if now := time.Now(); now.Sub(k.checked) >= reloadInterval {
-		k.checked = now
-		k.reloadLocked()
-	}
-	return k.now
-}
-
-func (k *ServerKeys) reloadLocked() {
-	stamp, err := k.files.stamp()
-	if err == nil && stamp == k.stamp {
-		return
-	}
-	var c *tls.Certificate
-	if err == nil {
-		c, err = k.files.read()
-	}
-	k.stamp = stamp
-	if err != nil {
-		// Once per change of the files, unless they are gone.
-		k.logger.Warn("new server certificate not taken, the old one stays in use", "error", err)
-		return
-	}
-	k.now = c
-	k.logger.Info("server certificate reloaded", "file", k.files.Cert, "expires", c.Leaf.NotAfter)
-}
-
-func (f ServerFiles) stamp() (fileStamp, error) {
-	stamp, err := stampOf(f.Cert, f.Key)
-	if err != nil {
-		return stamp, fmt.Errorf("server certificate can't be read: %w", err)
-	}
-	return stamp, nil
-}
-
 // read checks that certificate and key belong together, now.
-func (f ServerFiles) read() (*tls.Certificate, error) {
+func (f ServerFiles) read(*tls.Certificate) (*tls.Certificate, error) {
 	certPEM, err := os.ReadFile(f.Cert)
 	if err != nil {
 		return nil, fmt.Errorf("server certificate can't be read: %w", err)

@@ -5,17 +5,15 @@ import (
 	"context"
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"selvedge/edge"
-	"selvedge/internal/identity"
+	"selvedge/internal/identity/identitytest"
 )
 
 // family is what is known of a metric: the values of its labels, none of a label
@@ -109,7 +107,7 @@ func TestMetricsAreThoseOfTheDocs(t *testing.T) {
 	r := newRig(t)
 	r.room("general", "u1") // a request has a code
 	cfg := r.edgeConfig("e1", "eu-west", edge.DefaultTransport())
-	cfg.TLS = serverKeys(t)
+	cfg.TLS = identitytest.ServerKeys(t)
 	run(t, "e1", func(ctx context.Context) error { return edge.Run(ctx, cfg) })
 	r.await("http://" + cfg.AdminAddr + "/readyz")
 	for role, admin := range map[string]string{"core": r.admin, "edge": cfg.AdminAddr} {
@@ -122,50 +120,4 @@ func TestMetricsAreThoseOfTheDocs(t *testing.T) {
 			t.Errorf("the metrics of a %s are (-docs +printed):\n%s", role, diff)
 		}
 	}
-}
-
-// serverKeys are keys of a public port.
-func serverKeys(t *testing.T) *identity.ServerKeys {
-	t.Helper()
-	ca, err := identity.NewCA(time.Hour)
-	if err != nil {
-		t.Fatal(err)
-	}
-	issued, err := identity.IssueNode(ca, "edge", "e1", []string{"127.0.0.1"}, time.Hour)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	files := identity.ServerFiles{Cert: filepath.Join(dir, "tls.pem"), Key: filepath.Join(dir, "tls-key.pem")}
-	for path, text := range map[string][]byte{files.Cert: issued.Cert, files.Key: issued.Key} {
-		if err := os.WriteFile(path, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	k, err := identity.LoadServer(files, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
-
-// scrape reads the metrics of a node, by their whole names with labels.
-func scrape(ctx context.Context, admin string) (map[string]string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, admin+"/metrics", nil)
-	if err != nil {
-		return nil, err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close()
-	out := map[string]string{}
-	lines := bufio.NewScanner(res.Body)
-	for lines.Scan() {
-		if name, value, ok := strings.Cut(lines.Text(), " "); ok {
-			out[name] = value
-		}
-	}
-	return out, lines.Err()
 }

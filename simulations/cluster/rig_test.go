@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -56,15 +57,33 @@ func freeAddrs(t *testing.T, n int) []string {
 }
 
 func logger(t *testing.T, name string) *slog.Logger {
-	return slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelInfo})).With("node", name)
+	w := &testWriter{t: t}
+	t.Cleanup(w.end)
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelInfo})).With("node", name)
 }
 
-// testWriter shows a node's log lines with its test.
-type testWriter struct{ t *testing.T }
+// testWriter shows a node's log lines with its test. What comes after the test, as
+// timers of memberlist do that its Shutdown does not stop, is not shown.
+type testWriter struct {
+	t *testing.T
 
-func (w testWriter) Write(b []byte) (int, error) {
-	w.t.Log(string(bytes.TrimSpace(b)))
+	mu   sync.Mutex
+	over bool // guarded by mu
+}
+
+func (w *testWriter) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.over {
+		w.t.Log(string(bytes.TrimSpace(b)))
+	}
 	return len(b), nil
+}
+
+func (w *testWriter) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over = true
 }
 
 func reachable(a net.Addr) (string, error) { return a.String(), nil }

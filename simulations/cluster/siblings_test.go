@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"testing"
 	"time"
 
@@ -46,15 +45,11 @@ func awaitRelays(t *testing.T, f *fleet.Fleet, region string) {
 // counted is a counter of a node.
 func counted(t *testing.T, n *fleet.Node, name string) int {
 	t.Helper()
-	all, err := scrape(t.Context(), n.Admin)
+	all, err := fleet.ReadMetrics(t.Context(), n.Admin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := strconv.ParseFloat(all[name], 64)
-	if err != nil && all[name] != "" {
-		t.Fatalf("%s is %q", name, all[name])
-	}
-	return int(v)
+	return int(all[name])
 }
 
 // Of four edges in a region, one takes a log from the core: a frame crosses once,

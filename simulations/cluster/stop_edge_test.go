@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -63,11 +62,11 @@ func spread(t *testing.T, n *fleet.Node, of int) <-chan map[int]time.Duration {
 				return
 			case <-time.After(20 * time.Millisecond):
 			}
-			is, err := scrape(context.WithoutCancel(t.Context()), n.Admin)
+			is, err := fleet.ReadMetrics(context.WithoutCancel(t.Context()), n.Admin)
 			if err != nil {
 				continue // it is going
 			}
-			asked, _ := strconv.Atoi(is["selvedge_edge_goaways_total"])
+			asked := int(is["selvedge_edge_goaways_total"])
 			for quarter := 1; quarter <= 4; quarter++ {
 				if _, seen := when[quarter]; !seen && asked >= of*quarter/4 {
 					when[quarter] = time.Since(start)

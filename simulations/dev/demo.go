@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"selvedge/core/client"
+	"selvedge/core/console"
 	"selvedge/edge/client/js"
 	"selvedge/internal/identity"
 	"selvedge/wire"
@@ -29,6 +30,9 @@ func newDemo(cfg Config, places []place) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServerFS(pages))
+	for _, shared := range []string{"/theme.css", "/icon.svg"} {
+		mux.Handle("GET "+shared, http.FileServerFS(console.Pages()))
+	}
 	mux.Handle("GET /sdk/", http.StripPrefix("/sdk/", http.FileServerFS(js.Files)))
 	mux.HandleFunc("GET /dev/config", func(w http.ResponseWriter, _ *http.Request) { answer(w, describe(cfg, places)) })
 	mux.HandleFunc("GET /dev/token", token)

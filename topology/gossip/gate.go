@@ -7,14 +7,22 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/memberlist"
 )
 
-// maxArriving is how many streams may be waiting for their first message; one more
-// is closed. memberlist lets no more exchange state at a time.
-const maxArriving = 128
+const (
+	// maxArriving is how many streams may be waiting for their first message; one more
+	// is closed. memberlist lets no more exchange state at a time.
+	maxArriving = 128
+	// maxUnknown bounds what they may have sent together, but for the first
+	// smallMessage bytes of each: it is held before anybody knows who they are, and
+	// each could send maxState. The stream that exceeds it is closed.
+	maxUnknown   = 32 << 20
+	smallMessage = 64 << 10
+)
 
 // gate looks at what comes in before memberlist does: what isn't sealed with a key
 // of ours, or of another cluster, goes no further, and is counted and told of.
@@ -31,6 +39,7 @@ type gate struct {
 	done     chan struct{}           // closed by close
 
 	running sync.WaitGroup
+	unknown atomic.Int64 // bytes, see maxUnknown
 
 	mu       sync.Mutex
 	closed   bool
@@ -119,7 +128,9 @@ func (g *gate) receive(conn net.Conn) {
 	err := conn.SetDeadline(time.Now().Add(g.patience))
 	var head []byte
 	if err == nil {
-		head, err = keys.readHead(conn, g.cluster)
+		from := &unknown{Reader: conn, all: &g.unknown}
+		defer from.forget()
+		head, err = keys.readHead(from, g.cluster)
 	}
 	if err == nil {
 		select {
@@ -148,6 +159,31 @@ func (g *gate) refuse(conn net.Conn, keys *keys, got int, err error) {
 		_, _ = conn.Write(keys.refusalTo(err, g.cluster, nonce)) // a courtesy
 	}
 }
+
+// unknown is who sends a first message. What it sends counts until forget.
+type unknown struct {
+	io.Reader
+	all  *atomic.Int64 // of the gate
+	sent int64
+}
+
+// Read is io.Reader's.
+func (u *unknown) Read(b []byte) (int, error) {
+	n, err := u.Reader.Read(b)
+	before := u.counts()
+	u.sent += int64(n)
+	if u.all.Add(u.counts()-before) > maxUnknown {
+		return n, errCrowd
+	}
+	return n, err
+}
+
+func (u *unknown) forget() {
+	u.all.Add(-u.counts())
+	u.sent = 0
+}
+
+func (u *unknown) counts() int64 { return max(u.sent-smallMessage, 0) }
 
 // opened is a stream of which the first message was read.
 type opened struct {

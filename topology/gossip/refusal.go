@@ -17,7 +17,8 @@ const (
 	RefusedKey Refusal = "key"
 	// RefusedCluster: a packet or stream is of a cluster with another name.
 	RefusedCluster Refusal = "cluster"
-	// RefusedForm: a packet or stream isn't gossip at all, or broke off.
+	// RefusedForm: a packet or stream isn't gossip at all, or broke off, or too much
+	// came at once.
 	RefusedForm Refusal = "form"
 	// RefusedName: a node claims the name of another one, which is alive.
 	RefusedName Refusal = "name"

@@ -219,6 +219,41 @@ func TestManySilentStreams(t *testing.T) {
 	})
 }
 
+// Strangers who all send as long a message as they may are not all kept in memory;
+// when they have gone, none of it counts any more.
+func TestManyLongStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := &simCluster{net: &simNet{oneWay: everywhere(20 * time.Millisecond)}}
+		sim.start(t, 2)
+		long := append(binary.BigEndian.AppendUint32([]byte{encrypted}, maxState), make([]byte, maxState-1)...)
+		var held []net.Conn
+		const many = 3 * maxUnknown / maxState
+		for range many {
+			here, there := net.Pipe()
+			sim.links[0].streams <- there
+			held = append(held, here)
+			go func() { _, _ = here.Write(long) }()
+		}
+		synctest.Wait()
+		gate := sim.nodes[0].transport.gate
+		if n := gate.unknown.Load(); n > maxUnknown || n < maxUnknown/2 {
+			t.Errorf("%d bytes are held, want up to %d", n, maxUnknown)
+		}
+		if n := sim.nodes[0].Refused(RefusedForm); n < many/2 {
+			t.Errorf("%d of %d streams were refused", n, many)
+		}
+		<-time.After(6 * time.Second)
+		if n := gate.unknown.Load(); n != 0 {
+			t.Errorf("%d bytes count of streams that have ended", n)
+		}
+		for _, conn := range held {
+			_ = conn.Close()
+		}
+		sim.speak(t, 0)
+		sim.close(t)
+	})
+}
+
 // A node that claims another's name changes nothing for anybody: not when it comes,
 // for as long as it stays, nor when it says goodbye. It is told of once a minute.
 func TestTheFirstOfANameStays(t *testing.T) {

@@ -31,6 +31,7 @@ var (
 	errForm    = errors.New("it is no gossip")
 	errCluster = errors.New("it is another cluster's")
 	errKey     = errors.New("it isn't sealed with a key of ours")
+	errCrowd   = errors.New("too much comes from senders who are not known yet")
 )
 
 // opens says that a key opens a sealed message; also is what the seal covers

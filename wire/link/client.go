@@ -50,6 +50,10 @@ type DialConfig struct {
 	// Ends is told where the upstream's logs end, the state log last: at about each
 	// second, from one goroutine. It must not keep the slice. Nil = nobody is.
 	Ends func([]wire.Seq)
+	// Ordered is told what the core wants of this node, once for each link, from the
+	// goroutine that reads pongs: it must not block. Nobody is told what a relay wants.
+	// Nil = nobody is.
+	Ordered func(Order)
 }
 
 // Link is the side that follows. Its methods are safe for concurrent use.
@@ -255,6 +259,7 @@ func (l *Link) ping(ctx context.Context) error {
 // readControl takes pongs.
 func (l *Link) readControl() error {
 	var r race
+	ordered := l.cfg.Relay || l.cfg.Ordered == nil // told, or not to be told
 	for {
 		var m message
 		if err := readMessage(l.control, &m, maxPong); err != nil {
@@ -263,12 +268,17 @@ func (l *Link) readControl() error {
 		if m.T != tPong {
 			return fmt.Errorf("%w: a control message %q", ErrProtocol, m.T)
 		}
-		if rtt, offset, ok := l.pings.pong(m.Sent, m.At, time.Now()); ok && r.run(rtt, offset) {
+		now := time.Now()
+		if rtt, offset, ok := l.pings.pong(m.Sent, m.At, now.UnixNano(), now); ok && r.run(rtt, offset) {
 			l.rtt.Store(int64(rtt))
 			l.offset.Store(int64(offset))
 		}
 		if l.cfg.Ends != nil && len(m.Ends) == l.Logs+1 {
 			l.cfg.Ends(m.Ends)
+		}
+		if m.Order != nil && !ordered {
+			ordered = true
+			l.cfg.Ordered(*m.Order)
 		}
 	}
 }

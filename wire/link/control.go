@@ -39,6 +39,11 @@ type message struct {
 	At   int64 `json:"at,omitempty"`
 	// ping: how the downstream is doing, for people
 	Status *Status `json:"status,omitempty"`
+
+	// order, and pongs of a core: what to do
+	Order *Order `json:"order,omitempty"`
+	// done: why the order is not taken
+	Err *wire.Error `json:"err,omitempty"`
 }
 
 // Status is what a downstream tells of itself with each ping. Counters count
@@ -50,6 +55,7 @@ type Status struct {
 	Frames       uint64  `json:"frames"`    // received
 	Bytes        uint64  `json:"bytes"`     // received
 	Delivered    uint64  `json:"delivered"` // to sockets
+	Fed          uint64  `json:"fed"`       // bytes that were sent to siblings
 	DelayMillis  float64 `json:"delay_ms"`  // core to socket, of the newest frame
 	RTTMillis    float64 `json:"rtt_ms"`    // as the downstream measures it
 	UptimeMillis int64   `json:"uptime_ms"`
@@ -63,6 +69,8 @@ const (
 	tInterest = "interest"
 	tPing     = "ping"
 	tPong     = "pong"
+	tOrder    = "order" // in place of hello, from a core
+	tDone     = "done"
 )
 
 // encodeMessage is m behind its length, as writeMessage writes it.

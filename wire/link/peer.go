@@ -31,6 +31,7 @@ type peer struct {
 	signals chan []byte // to be sent; never closed
 
 	status atomic.Pointer[Status] // the newest
+	order  atomic.Pointer[Order]  // to be told with each pong; nil = none
 
 	mu      sync.Mutex
 	feeds   map[wire.LogID]*feed  // guarded by mu; the logs that are open
@@ -39,20 +40,24 @@ type peer struct {
 	opened  chan struct{}         // guarded by mu; closed when there is one more, then new
 }
 
-// handshake reads the hello and answers it.
-func (p *peer) handshake(ctx context.Context) error {
+// first reads what the peer says first: hello, or an order.
+func first(ctx context.Context, conn *quic.Conn) (st *quic.Stream, m *message, err error) {
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
 	defer cancel()
-	control, err := p.conn.AcceptStream(ctx)
-	if err != nil {
-		return fmt.Errorf("no control stream: %w", err)
+	if st, err = conn.AcceptStream(ctx); err != nil {
+		return nil, nil, fmt.Errorf("no control stream: %w", err)
 	}
-	_ = control.SetReadDeadline(time.Now().Add(helloTimeout))
-	var m message
-	if err := readMessage(control, &m, 1<<10); err != nil {
-		return fmt.Errorf("read hello: %w", err)
+	_ = st.SetReadDeadline(time.Now().Add(helloTimeout))
+	m = new(message)
+	if err := readMessage(st, m, 1<<10); err != nil {
+		return nil, nil, fmt.Errorf("read hello: %w", err)
 	}
-	_ = control.SetReadDeadline(time.Time{})
+	_ = st.SetReadDeadline(time.Time{})
+	return st, m, nil
+}
+
+// handshake answers the hello.
+func (p *peer) handshake(control *quic.Stream, m *message) error {
 	if m.T != tHello || m.Version != version {
 		return fmt.Errorf("%w: expected hello of version %d, got %q of version %d", ErrProtocol, version, m.T, m.Version)
 	}
@@ -118,7 +123,7 @@ func (p *peer) readControl(ctx context.Context, g *errgroup.Group) error {
 		case tPing:
 			at := time.Now().UnixNano()
 			p.status.Store(m.Status)
-			err = writeMessage(p.control, message{T: tPong, Sent: m.Sent, At: at, Ends: p.ends()})
+			err = writeMessage(p.control, message{T: tPong, Sent: m.Sent, At: at, Ends: p.ends(), Order: p.order.Load()})
 		default:
 			err = fmt.Errorf("%w: a control message %q", ErrProtocol, m.T)
 		}

@@ -35,9 +35,9 @@ func (p *pings) sent(now time.Time) int64 {
 
 // pong is how long the ping of that name took, and how far the peer's clock is
 // ahead, if it read at (Unix nanoseconds) then: estimated as in NTP (RFC 5905,
-// section 8). Not ok is a name that isn't known, or a ping during which our clock
-// was set.
-func (p *pings) pong(name, at int64, now time.Time) (rtt, offset time.Duration, ok bool) {
+// section 8). The pong comes now, when our wall clock reads wall. Not ok is a name
+// that isn't known, or a ping during which our clock was set.
+func (p *pings) pong(name, at, wall int64, now time.Time) (rtt, offset time.Duration, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range p.at {
@@ -47,7 +47,7 @@ func (p *pings) pong(name, at int64, now time.Time) (rtt, offset time.Duration, 
 		}
 		p.at[i] = time.Time{} // an answer twice is none
 		rtt = now.Sub(sent)
-		return judge(rtt, time.Duration(now.UnixNano()-name), time.Duration(at-name))
+		return judge(rtt, time.Duration(wall-name), time.Duration(at-name))
 	}
 	return 0, 0, false
 }

@@ -21,34 +21,44 @@ func TestPingsByTheMonotonicClock(t *testing.T) {
 	}
 }
 
-// Pongs are told by their names, each once, and those of old pings not at all.
+// Pongs are told by their names, in whatever order they come, each once, and those of
+// old pings not at all.
 func TestPongs(t *testing.T) {
+	const ahead = time.Hour // the peer's clock
 	var p pings
 	begin := time.Now()
+	at := func(i int) time.Time { return begin.Add(time.Duration(i) * time.Second) }
+	// pong says what one says that was on its way for 2 ms, half of it each way.
+	pong := func(name int64) (rtt, offset time.Duration, ok bool) {
+		now := time.Unix(0, name).Add(2 * time.Millisecond)
+		return p.pong(name, name+int64(ahead+time.Millisecond), now.UnixNano(), begin.Add(time.Duration(name-begin.UnixNano())+2*time.Millisecond))
+	}
 	var names []int64
 	for i := range maxPings + 2 {
-		names = append(names, p.sent(begin.Add(time.Duration(i)*time.Second)))
+		names = append(names, p.sent(at(i)))
 	}
-	now := begin.Add(100 * time.Second)
-	for i, name := range names {
-		rtt, _, ok := p.pong(name, name, now)
-		if want := i >= 2; ok != want {
-			t.Errorf("pong %d counts: %v", i, ok)
-		} else if ok && rtt != now.Sub(begin)-time.Duration(i)*time.Second {
-			t.Errorf("ping %d took %v", i, rtt)
+	for _, name := range append([]int64{0, 1, names[5] + 1, names[5] - 1, (time.Time{}).UnixNano()}, names[:2]...) {
+		if _, _, ok := pong(name); ok {
+			t.Errorf("a pong %d without a ping counts", name)
 		}
 	}
-	if _, _, ok := p.pong(names[5], names[5], now); ok {
-		t.Error("a pong counts twice")
+	for _, i := range []int{9, 2, 17, 3, 16, 10, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15} {
+		if rtt, offset, ok := pong(names[i]); !ok || rtt != 2*time.Millisecond || offset != ahead {
+			t.Errorf("ping %d took %v, the peer is %v ahead, %t", i, rtt, offset, ok)
+		}
+		if _, _, ok := pong(names[i]); ok {
+			t.Errorf("pong %d counts twice", i)
+		}
 	}
-	if _, _, ok := p.pong(1, 1, now); ok {
-		t.Error("a pong without a ping counts")
+	// Between this ping and its pong our wall clock was set.
+	for _, step := range []time.Duration{time.Second, -time.Second} {
+		name, now := p.sent(at(50)), at(51)
+		if _, _, ok := p.pong(name, name, now.Add(step).UnixNano(), now); ok {
+			t.Errorf("a ping counts during which the clock was set by %v", step)
+		}
 	}
 	// What is remembered has the monotonic clock's reading: a time without one would
 	// be a difference of wall clocks.
-	if at := p.at[0]; !at.IsZero() {
-		t.Errorf("%v is remembered after its pong", at)
-	}
 	p = pings{}
 	p.sent(time.Now())
 	if at := p.at[0].String(); !strings.Contains(at, " m=") {

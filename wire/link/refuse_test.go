@@ -144,6 +144,9 @@ func TestMalformedControlMessagesEndTheLink(t *testing.T) {
 		"log out of range":     append(hello, message(t, map[string]any{"t": "open", "p": 2})...),
 		"log opened twice":     append(hello, append(message(t, map[string]any{"t": "open"}), message(t, map[string]any{"t": "open"})...)...),
 		"close of a closed":    append(hello, message(t, map[string]any{"t": "close", "p": 1})...),
+		"an edge's order":      message(t, map[string]any{"t": "order", "version": 2, "node": "raw", "order": map[string]any{"do": "drain", "node": "core"}}),
+		"an order of nothing":  message(t, map[string]any{"t": "order", "version": 2, "node": "raw"}),
+		"order after hello":    append(hello, message(t, map[string]any{"t": "order", "version": 2, "order": map[string]any{"do": "drain"}})...),
 		"interest in a closed": append(hello, message(t, map[string]any{"t": "interest", "p": 1})...),
 	} {
 		t.Run(name, func(t *testing.T) {

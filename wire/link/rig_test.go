@@ -136,6 +136,8 @@ type dialer struct {
 	peer   string // the core that must answer; "" = any
 	status func() link.Status
 	ends   func([]wire.Seq)
+	orders func(link.Order)
+	relay  bool // it is an edge that must answer
 	steps  bool // Records waits: see downstream.in
 	room   int  // events that a log may be behind before its receiver blocks; 0 = plenty
 }
@@ -177,7 +179,7 @@ func (d dialer) dial(t testing.TB, addr net.Addr) (*downstream, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var err error
-	down.Link, err = link.Dial(ctx, tr, addr, link.DialConfig{TLS: d.tls, Node: d.name, Region: "r-" + d.name, Peer: d.peer, Receiver: down, Status: d.status, Ends: d.ends})
+	down.Link, err = link.Dial(ctx, tr, addr, link.DialConfig{TLS: d.tls, Node: d.name, Region: "r-" + d.name, Peer: d.peer, Relay: d.relay, Receiver: down, Status: d.status, Ends: d.ends, Ordered: d.orders})
 	if err != nil {
 		closeAll()
 		return nil, err

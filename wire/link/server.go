@@ -50,14 +50,19 @@ func (e ServerEvents) withDefaults() ServerEvents {
 type ServerConfig struct {
 	TLS    *tls.Config // of a server that demands and checks client certificates
 	Source Source
-	Logger *slog.Logger
-	Events ServerEvents
+	// Ordered takes what another core tells by Tell; from is its name, o.Node may be
+	// anybody's. It returns why it does not take the order, nil = it does, and must not
+	// block. Nil = no orders are taken.
+	Ordered func(from string, o Order) *wire.Error
+	Logger  *slog.Logger
+	Events  ServerEvents
 }
 
 // Server is the side that feeds.
 type Server struct {
 	cfg ServerConfig
-	tr  *quic.Transport // closed by Run; nil = its owner does
+	tr  *quic.Transport
+	own bool // Run closes tr; else its owner does
 	ln  *quic.Listener
 
 	mu     sync.Mutex
@@ -70,7 +75,7 @@ func Listen(pc net.PacketConn, cfg ServerConfig) (*Server, error) {
 	tr := NewTransport(pc)
 	s, err := ListenOn(tr, cfg)
 	if err == nil {
-		s.tr = tr
+		s.own = true
 	}
 	return s, err
 }
@@ -83,7 +88,7 @@ func ListenOn(tr *quic.Transport, cfg ServerConfig) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("link: listen on %s: %w", tr.Conn.LocalAddr(), err)
 	}
-	return &Server{cfg: cfg, ln: ln, peers: map[*peer]struct{}{}}, nil
+	return &Server{cfg: cfg, tr: tr, ln: ln, peers: map[*peer]struct{}{}}, nil
 }
 
 // tellingRefusals makes a server's c tell of peers whose certificate it does
@@ -112,7 +117,7 @@ func tellingRefusals(c *tls.Config, tell func(net.Addr, error)) *tls.Config {
 // that it is leaving.
 func (s *Server) Run(ctx context.Context) error {
 	// In this order: the links say goodbye before their transport goes.
-	if s.tr != nil {
+	if s.own {
 		defer s.tr.Close()
 	}
 	defer s.ln.Close()
@@ -133,6 +138,16 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 func (s *Server) serve(ctx context.Context, conn *quic.Conn) {
+	control, m, err := first(ctx, conn)
+	if err == nil && m.T == tOrder {
+		if err = s.take(ctx, conn, control, m); err == nil {
+			return
+		}
+	}
+	if err != nil {
+		s.refuse(conn, err)
+		return
+	}
 	p := &peer{
 		srv: s, src: s.cfg.Source, conn: conn,
 		signals: make(chan []byte, maxSignals),
@@ -141,10 +156,8 @@ func (s *Server) serve(ctx context.Context, conn *quic.Conn) {
 	s.mu.Lock()
 	resets := s.resets
 	s.mu.Unlock()
-	err := p.handshake(ctx)
-	if err != nil {
-		_ = conn.CloseWithError(codeProtocol, clipReason(err))
-		s.cfg.Events.Refused(conn.RemoteAddr(), err)
+	if err := p.handshake(control, m); err != nil {
+		s.refuse(conn, err)
 		return
 	}
 	s.mu.Lock()
@@ -163,6 +176,12 @@ func (s *Server) serve(ctx context.Context, conn *quic.Conn) {
 	delete(s.peers, p)
 	s.mu.Unlock()
 	s.cfg.Events.Down(p.node, p.region, err)
+}
+
+// refuse closes a connection that becomes no link.
+func (s *Server) refuse(conn *quic.Conn, err error) {
+	_ = conn.CloseWithError(codeProtocol, clipReason(err))
+	s.cfg.Events.Refused(conn.RemoteAddr(), err)
 }
 
 // Reset closes every link: the downstreams come back and learn what changed,

@@ -78,7 +78,8 @@ test('a client that had to leave the nearest edge comes back to it, and stays', 
   assert.equal(of('state').at(-1).state, 'connected');
 });
 
-test('on another network the client looks for a nearer edge at once', async (t) => {
+/** What listens for changes of the network, by event. */
+function network(t) {
   const listeners = new Map();
   const had = [globalThis.addEventListener, globalThis.removeEventListener];
   globalThis.addEventListener = (name, f) => listeners.set(name, f);
@@ -86,6 +87,11 @@ test('on another network the client looks for a nearer edge at once', async (t) 
   t.after(() => {
     [globalThis.addEventListener, globalThis.removeEventListener] = had;
   });
+  return listeners;
+}
+
+test('on another network the client looks for a nearer edge at once', async (t) => {
+  const listeners = network(t);
   const { client, edge, ms } = start(t, { one: 10, two: 120 }, { edges: 'http://one.test' });
   await run(600);
   let s = await edge.dial();
@@ -99,6 +105,25 @@ test('on another network the client looks for a nearer edge at once', async (t) 
   assert.equal(s.url, 'ws://two.test/v1/socket?resume=1');
   client.close();
   assert.equal(listeners.size, 0, 'a closed client hears of nothing');
+});
+
+test('who went to a nearer edge forgets where the old one sent it', async (t) => {
+  const listeners = network(t);
+  const { edge, ms } = start(t, { one: 10, two: 120 }, { edges: 'http://one.test' });
+  await run(600);
+  let s = await edge.dial();
+  await s.welcome();
+  s.send({ t: 'goaway', after_ms: 60_000, edges: [{ url: 'http://three.test' }] });
+  ms.one = 300;
+  ms.two = 20;
+  listeners.get('online')();
+  await run(1000);
+  s = await edge.dial();
+  assert.equal(s.url, 'ws://two.test/v1/socket?resume=1');
+  await s.welcome();
+  s.close(1006);
+  await run(250);
+  assert.equal((await edge.dial()).url, 'ws://two.test/v1/socket?resume=1');
 });
 
 test('an edge that welcomes and cuts again and again is left', async (t) => {

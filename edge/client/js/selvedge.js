@@ -568,6 +568,7 @@ class Client {
     const found = await this.#edges.nearer(this.#edge).catch(() => false);
     if (!found || turn !== this.#turn) return;
     this.#drop();
+    this.#hint = null; // of the edge that is left
     this.#failures = 0;
     this.#setState({ state: 'reconnecting', retryInMs: 0, attempt: 0, code: CLOSE.goingAway, reason: 'another edge is nearer' });
     this.#dial();

@@ -188,28 +188,32 @@ func checkRead(t *testing.T, h *history) {
 	for p := range h.followers {
 		end := h.Source.Tail(p).End()
 		for start := wire.Seq(0); start <= end; start += 9 {
-			var got []place
-			for pos := start; pos < end; {
-				records, upto, floor, err := h.Source.Read(t.Context(), p, pos, want)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if floor != 0 || upto <= pos || upto > end {
-					t.Fatalf("read log %d after %d of %d: floor %d, upto %d", p, pos, end, floor, upto)
-				}
-				for _, r := range records {
-					if r.Seq <= pos || r.Seq > upto {
-						t.Errorf("record %d in what is (%d, %d]", r.Seq, pos, upto)
-					}
-					got = append(got, placeOf(t, r.Bytes))
-				}
-				pos = upto
-			}
+			got := h.readAll(t, p, start, 0, want)
 			if diff := cmp.Diff(h.in(p, start, end, wants), got); diff != "" {
 				t.Fatalf("log %d after %d (-published +read):\n%s", p, start, diff)
 			}
 		}
 	}
+}
+
+// readAll reads a log after a position to its end, of which what is up to floor is
+// gone.
+func (h *history) readAll(t *testing.T, p wire.LogID, pos, floor wire.Seq, want func([2]wire.Key) bool) (got []place) {
+	t.Helper()
+	for end := h.Source.Tail(p).End(); pos < end; {
+		records, upto, gone, err := h.Source.Read(t.Context(), p, pos, want)
+		if err != nil || gone != floor || upto <= pos || upto > end {
+			t.Fatalf("read log %d after %d of %d: floor %d, want %d, upto %d, %v", p, pos, end, gone, floor, upto, err)
+		}
+		for _, r := range records {
+			if r.Seq <= pos || r.Seq > upto {
+				t.Errorf("record %d in what is (%d, %d]", r.Seq, pos, upto)
+			}
+			got = append(got, placeOf(t, r.Bytes))
+		}
+		pos = upto
+	}
+	return got
 }
 
 func checkMoved(t *testing.T, h *history) {

@@ -102,17 +102,7 @@ func (h *history) checkGone(t *testing.T, ch wire.Channel, after, upto, floor wi
 func checkTrimmedRead(t *testing.T, h *history) {
 	for p, floor := range h.trim() {
 		end := h.Source.Tail(p).End()
-		var got []place
-		for pos := floor / 2; pos < end; {
-			records, upto, gone, err := h.Source.Read(t.Context(), p, pos, func([2]wire.Key) bool { return true })
-			if err != nil || gone != floor || upto <= pos {
-				t.Fatalf("read log %d after %d: floor %d of %d, upto %d, %v", p, pos, gone, floor, upto, err)
-			}
-			for _, r := range records {
-				got = append(got, placeOf(t, r.Bytes))
-			}
-			pos = upto
-		}
+		got := h.readAll(t, p, floor/2, floor, func([2]wire.Key) bool { return true })
 		if diff := cmp.Diff(h.in(p, floor, end, every), got); diff != "" {
 			t.Errorf("log %d after %d (-published +read):\n%s", p, floor, diff)
 		}
