@@ -30,8 +30,9 @@ type admission struct {
 	perSecond float64       // fixed: tokens
 	sockets   *rate.Limiter // of sockets
 	accepts   *rate.Limiter // of connections, whatever they want
-	refused   refusals
-	waiting   atomic.Int64 // in all lines
+	back      refusals      // of those who come back
+	fresh     refusals      // of all others
+	waiting   atomic.Int64  // in all lines
 }
 
 // newAdmission is nil if there is no limit. burst is 1 at least; of connections
@@ -52,7 +53,7 @@ func (a *admission) accept(now time.Time) bool {
 	if a == nil || a.accepts.AllowN(now, 1) {
 		return true
 	}
-	a.refused.add(now)
+	a.refuse(now, false)
 	return false
 }
 
@@ -62,31 +63,60 @@ func (a *admission) admit(now time.Time) bool {
 	if a == nil || a.waiting.Load() == 0 && a.sockets.AllowN(now, 1) {
 		return true
 	}
-	a.refused.add(now)
+	a.refuse(now, false)
 	return false
 }
 
-// window is what those who are refused now are to be spread over, so that they
-// come again as fast as they can be taken in; 0 = nobody was refused lately.
-func (a *admission) window(now time.Time) time.Duration {
-	if a == nil {
-		return 0
+// refuse counts one who is refused, and may come back.
+func (a *admission) refuse(now time.Time, back bool) {
+	if back {
+		a.back.add(now)
+	} else {
+		a.fresh.add(now)
 	}
-	n := a.refused.perSecond(now)
-	if n == 0 {
-		return 0
-	}
-	return min(max(time.Duration(float64(n)/a.perSecond*float64(time.Second)), leastWindow), mostWindow)
 }
 
-// again is when one who is refused now is to come again: any moment of the
-// window, so that they don't come together again. 0 = nobody was refused lately.
+// window is what those who are refused now are to be spread over, so that they
+// come again as fast as they can be taken in: those who come back over the first
+// part, up to back, all others over the rest. Both 0 = nobody was refused lately.
+func (a *admission) window(now time.Time) (back, all time.Duration) {
+	if a == nil {
+		return 0, 0
+	}
+	takes := func(r *refusals, most time.Duration) time.Duration {
+		n := r.perSecond(now)
+		if n == 0 {
+			return 0
+		}
+		return min(max(time.Duration(float64(n)/a.perSecond*float64(time.Second)), leastWindow), most)
+	}
+	back = takes(&a.back, mostWindow*(freshShare-1)/freshShare)
+	return back, back + takes(&a.fresh, mostWindow-back)
+}
+
+// again is when one is to come again of whom it is not known whether it comes
+// back: any moment of the window, so that they don't come together again. 0 =
+// nobody was refused lately.
 func (a *admission) again(now time.Time) time.Duration {
-	w := a.window(now)
-	if w == 0 {
+	_, all := a.window(now)
+	return moment(0, all)
+}
+
+// refused is the same for one who is refused now.
+func (a *admission) refused(now time.Time, comesBack bool) time.Duration {
+	back, all := a.window(now)
+	if comesBack {
+		return moment(0, back)
+	}
+	return moment(back, all)
+}
+
+// moment is one after from, up to to; 0 if there is none.
+func moment(from, to time.Duration) time.Duration {
+	if from >= to {
 		return 0
 	}
-	return 1 + rand.N(w)
+	return from + 1 + rand.N(to-from)
 }
 
 // refusals counts them in this second and the last.

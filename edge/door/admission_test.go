@@ -27,8 +27,8 @@ func TestWhenToComeAgain(t *testing.T) {
 	for range 801 {
 		a.admit(t0)
 	}
-	if w := a.window(t0); w != 8*time.Second {
-		t.Errorf("the window is %s", w)
+	if back, all := a.window(t0); back != 0 || all != 8*time.Second {
+		t.Errorf("the window is %s, of which %s are for those who come back", all, back)
 	}
 	var quarters [4]int
 	for range 4000 {
@@ -46,7 +46,7 @@ func TestWhenToComeAgain(t *testing.T) {
 		for range 801 {
 			a.admit(t0)
 		}
-		if got := a.window(t0.Add(after)); got != want {
+		if _, got := a.window(t0.Add(after)); got != want {
 			t.Errorf("%s later the window is %s, want %s", after, got, want)
 		}
 	}
@@ -57,14 +57,54 @@ func TestTheWindowHasBounds(t *testing.T) {
 	for range 2 {
 		a.admit(t0)
 	}
-	if w := a.window(t0); w != leastWindow {
+	if _, w := a.window(t0); w != leastWindow {
 		t.Errorf("one was refused: %s", w)
 	}
 	for range 10_000 {
 		a.admit(t0)
 	}
-	if w := a.window(t0); w != mostWindow {
+	if _, w := a.window(t0); w != mostWindow {
 		t.Errorf("10,000 were refused: %s", w)
+	}
+}
+
+// Of those who are refused, those who come back are told to come again first, and
+// all others after them; both in as long as it takes.
+func TestWhoComesBackIsToldToComeFirst(t *testing.T) {
+	for _, tt := range []struct {
+		back, fresh         int
+		lastBack, lastFresh time.Duration
+	}{
+		{400, 200, 4 * time.Second, 6 * time.Second},
+		{400, 1, 4 * time.Second, 5 * time.Second},
+		{0, 300, 0, 3 * time.Second},
+		{1, 1, leastWindow, 2 * leastWindow},
+		{100_000, 10, mostWindow * 3 / 4, mostWindow*3/4 + leastWindow},
+		{100_000, 100_000, mostWindow * 3 / 4, mostWindow},
+	} {
+		a := newAdmission(100, 1, 1)
+		for range tt.back {
+			a.refuse(t0, true)
+		}
+		for range tt.fresh {
+			a.refuse(t0, false)
+		}
+		between := func(from, to time.Duration, told func() time.Duration) {
+			t.Helper()
+			first, last := time.Hour, time.Duration(0)
+			for range 1000 {
+				d := told()
+				first, last = min(first, d), max(last, d)
+			}
+			if near := (to - from) / 20; first <= from || first > from+near || last > to || last < to-near {
+				t.Errorf("%+v: told to come between %s and %s, want %s and %s", tt, first, last, from, to)
+			}
+		}
+		if tt.back > 0 {
+			between(0, tt.lastBack, func() time.Duration { return a.refused(t0, true) })
+		}
+		between(tt.lastBack, tt.lastFresh, func() time.Duration { return a.refused(t0, false) })
+		between(0, tt.lastFresh, func() time.Duration { return a.again(t0) })
 	}
 }
 
@@ -105,16 +145,10 @@ func newPacedRig(t *testing.T, w way, perSecond float64, shed bool) (*rig, *cloc
 	}), c
 }
 
-// waits checks that so many wait.
+// waits waits until so many wait.
 func (r *rig) waits(want int) {
 	r.t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); {
-		if r.d.Waiting() == want {
-			return
-		}
-		<-time.After(time.Millisecond)
-	}
-	r.t.Fatalf("%d wait, want %d", r.d.Waiting(), want)
+	r.becomes("clients that wait", r.d.Waiting, want)
 }
 
 // refused reads a refusal, behind which there is nothing.

@@ -78,13 +78,7 @@ func (r *rig) dialRaw() *caller {
 // pending waits until so many handshakes are.
 func (r *rig) pending(want int) {
 	r.t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); {
-		if r.d.Handshakes() == want {
-			return
-		}
-		<-time.After(time.Millisecond)
-	}
-	r.t.Fatalf("%d handshakes are pending, want %d", r.d.Handshakes(), want)
+	r.becomes("pending handshakes", r.d.Handshakes, want)
 }
 
 // Whoever sends a byte now and then is closed when the time is over, not when

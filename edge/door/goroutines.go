@@ -121,17 +121,17 @@ func (d *Door) shakeHands(ctx context.Context, h *handshake, stop func() bool) (
 	b, a, err := d.readHead(h, p)
 	switch {
 	case errors.Is(err, errRefused):
-		d.refuse(h.nc)
+		d.refuse(h.nc, d.gate.again(d.now()))
 		return "", nil
 	case err != nil:
 		return Failed, err
 	}
 	if a != nil {
-		if d.lobby != nil && !d.lobby.enter(ctx, comesBack(a.Request)) {
+		if back := comesBack(a.Request); d.lobby != nil && !d.lobby.enter(ctx, back) {
 			if ctx.Err() != nil {
 				return Failed, errEnding
 			}
-			d.refuse(h.nc)
+			d.refuse(h.nc, d.gate.refused(d.now(), back))
 			return "", nil
 		}
 		if _, err := h.nc.Write(a.agreed.AppendAnswer(nil)); err != nil {
@@ -157,9 +157,9 @@ func (d *Door) shakeHands(ctx context.Context, h *handshake, stop func() bool) (
 	return "", nil
 }
 
-// refuse answers a client that it shall come again, and closes nc.
-func (d *Door) refuse(nc net.Conn) {
-	_, _ = nc.Write(appendRefusal(nil, d.gate.again(d.now())))
+// refuse answers a client that it shall come again after a time, and closes nc.
+func (d *Door) refuse(nc net.Conn, after time.Duration) {
+	_, _ = nc.Write(appendRefusal(nil, after))
 	_ = nc.Close()
 	d.refused(Refused)
 }

@@ -6,10 +6,12 @@ const (
 	// lineTime is what a client waits in the line at most; then it is refused. The
 	// line is as long as what is taken in within half of it.
 	lineTime = 2 * time.Second
-	// backTurns is how many of those who come back are taken before one who is
-	// new, while both wait: the new ones keep a quarter of the tokens, and of the
-	// places.
-	backTurns = 3
+	// headStart is how much later one may come who comes back, and still be called
+	// before one who is new. The line is twice as long, so nobody who is new waits for
+	// more than three quarters of lineTime because of it.
+	headStart = lineTime / 4
+	// freshShare is the part of the places, one in so many, that the new ones keep.
+	freshShare = 4
 )
 
 // line is where clients wait that have asked for a socket when there was no
@@ -19,8 +21,11 @@ const (
 // Those who come back go first: they have a screen that stands still, and what
 // they miss grows. A request says so by ?resume=1, which anybody can write: the
 // cursor that would prove it comes in the hello, after all that this line is to
-// spare the edge. So it is a hint with a share, three quarters, and a lie costs
-// nobody more than that. (Package session goes by the cursor itself.)
+// spare the edge. So it is a hint that is worth a head start, and three quarters of
+// the places at the most, and a lie costs nobody more than that. (Package session
+// goes by the cursor itself.) Turns by number would not do: three of four for those
+// who come back let new ones overtake them while there are few of these, as there
+// are when an edge has died.
 //
 // It is not safe for concurrent use.
 type line struct {
@@ -28,7 +33,6 @@ type line struct {
 	room  int // fixed: places
 	fresh tickets
 	back  tickets
-	turns int // of those who came back, since one who is new had one
 }
 
 // ticket is a place in the line.
@@ -38,9 +42,13 @@ type ticket struct {
 	visitor *visitor  // who waits, on a loop
 	called  chan bool // else: who waits is told here; capacity 1, never closed
 
-	prev, next *ticket // in the list
-	listed     bool
+	place[ticket]
+	listed bool
 }
+
+func (t *ticket) at() *place[ticket] { return &t.place }
+
+type tickets = list[ticket, *ticket]
 
 // newLine is a line of an admission, one of several; no more than most wait.
 func newLine(a *admission, most, lines int) *line {
@@ -60,16 +68,18 @@ func (l *line) pass(now time.Time) bool {
 // or the newest of those who are new and have more than their quarter.
 func (l *line) join(now time.Time, t *ticket) (refused *ticket) {
 	if l.len() >= l.room {
-		if !t.back || l.fresh.n <= l.room/(backTurns+1) {
-			l.a.refused.add(now)
+		if refused = t; t.back && l.fresh.n > l.room/freshShare {
+			refused = l.fresh.last
+			l.leave(refused)
+		}
+		l.a.refuse(now, refused.back)
+		if refused == t {
 			return t
 		}
-		refused = l.fresh.last
-		l.leave(refused)
-		l.a.refused.add(now)
 	}
 	t.until = now.Add(lineTime)
 	l.list(t).push(t)
+	t.listed = true
 	l.a.waiting.Add(1)
 	return refused
 }
@@ -78,6 +88,7 @@ func (l *line) join(now time.Time, t *ticket) (refused *ticket) {
 func (l *line) leave(t *ticket) {
 	if t.listed {
 		l.list(t).remove(t)
+		t.listed = false
 		l.a.waiting.Add(-1)
 	}
 }
@@ -88,11 +99,8 @@ func (l *line) call(now time.Time) *ticket {
 		return nil
 	}
 	t := l.back.first
-	if t == nil || l.fresh.first != nil && l.turns >= backTurns {
-		t = l.fresh.first
-	}
-	if l.turns++; !t.back {
-		l.turns = 0
+	if f := l.fresh.first; t == nil || f != nil && t.until.Sub(f.until) > headStart {
+		t = f
 	}
 	l.leave(t)
 	return t
@@ -106,7 +114,7 @@ func (l *line) late(now time.Time) *ticket {
 	for _, list := range []*tickets{&l.fresh, &l.back} {
 		if t := list.first; t != nil && !now.Before(t.until) {
 			l.leave(t)
-			l.a.refused.add(now)
+			l.a.refuse(now, t.back)
 			return t
 		}
 	}
@@ -120,37 +128,4 @@ func (l *line) list(t *ticket) *tickets {
 		return &l.back
 	}
 	return &l.fresh
-}
-
-// tickets are a list in the order of their coming. The zero value is empty.
-type tickets struct {
-	first, last *ticket
-	n           int
-}
-
-func (ts *tickets) push(t *ticket) {
-	if t.prev = ts.last; ts.last != nil {
-		ts.last.next = t
-	} else {
-		ts.first = t
-	}
-	ts.last = t
-	ts.n++
-	t.listed = true
-}
-
-// remove takes t out, which must be in.
-func (ts *tickets) remove(t *ticket) {
-	if t.prev != nil {
-		t.prev.next = t.next
-	} else {
-		ts.first = t.next
-	}
-	if t.next != nil {
-		t.next.prev = t.prev
-	} else {
-		ts.last = t.prev
-	}
-	t.prev, t.next, t.listed = nil, nil, false
-	ts.n--
 }

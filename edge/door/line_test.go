@@ -47,23 +47,56 @@ func TestTheBucketPaces(t *testing.T) {
 	}
 }
 
-// Who comes back goes first; who is new has every fourth token all the same.
-func TestWhoComesBackGoesFirst(t *testing.T) {
-	l := testLine(100)
-	for range 6 {
-		l.join(t0, &ticket{})
-	}
-	for range 6 {
-		l.join(t0, &ticket{back: true})
-	}
+// called are those who are called until nobody waits, in their order: b who comes
+// back, f who is new.
+func called(l *line, from time.Time) string {
 	var order []byte
-	for ms := range 200 {
-		for k := l.call(t0.Add(time.Duration(ms) * time.Millisecond)); k != nil; k = nil {
+	for ms := 0; l.len() > 0; ms++ {
+		for k := l.call(from.Add(time.Duration(ms) * time.Millisecond)); k != nil; k = nil {
 			order = append(order, map[bool]byte{true: 'b', false: 'f'}[k.back])
 		}
 	}
-	if got, want := string(order), "bbbfbbbfffff"; got != want || l.len() != 0 {
-		t.Errorf("called %s, want %s; %d are left", got, want, l.len())
+	return string(order)
+}
+
+// Who comes back goes first, also if it comes somewhat later: not if a new one has
+// waited for much longer.
+func TestWhoComesBackGoesFirst(t *testing.T) {
+	for _, tt := range []struct {
+		later time.Duration
+		want  string
+	}{{0, "bbbbff"}, {headStart, "bbbbff"}, {headStart + 1, "ffbbbb"}} {
+		l := testLine(100)
+		for range 2 {
+			l.join(t0, &ticket{})
+		}
+		for range 4 {
+			l.join(t0.Add(tt.later), &ticket{back: true})
+		}
+		if got := called(l, t0.Add(tt.later)); got != tt.want {
+			t.Errorf("who comes back %s later: called %s, want %s", tt.later, got, tt.want)
+		}
+	}
+}
+
+// However many come back, a new one that has a place is called in time.
+func TestNobodyStarves(t *testing.T) {
+	const perSecond = 100
+	l := testLine(perSecond)
+	for range perSecond - 1 { // the line is full
+		l.join(t0, &ticket{back: true})
+	}
+	k := &ticket{}
+	l.join(t0, k)
+	for ms := 0; ; ms++ {
+		now := t0.Add(time.Duration(ms) * time.Millisecond)
+		l.join(now, &ticket{back: true})
+		if got := l.call(now); got == k {
+			break
+		}
+		if l.late(now) == k {
+			t.Fatalf("it was not called within %s", lineTime)
+		}
 	}
 }
 
@@ -125,8 +158,8 @@ func TestNoLimit(t *testing.T) {
 
 // dumbLine does what line does, with a slice.
 type dumbLine struct {
-	room, turns int
-	all         []*ticket
+	room int
+	all  []*ticket
 }
 
 func (d *dumbLine) fresh() int {
@@ -156,16 +189,25 @@ func (d *dumbLine) join(t *ticket) *ticket {
 }
 
 func (d *dumbLine) call() *ticket {
+	turn := func(t *ticket) time.Time {
+		if t.back {
+			return t.until
+		}
+		return t.until.Add(headStart)
+	}
 	if len(d.all) == 0 {
 		return nil
 	}
-	want := d.fresh() < len(d.all) && (d.fresh() == 0 || d.turns < backTurns)
-	i := slices.IndexFunc(d.all, func(t *ticket) bool { return t.back == want })
-	t := d.all[i]
-	if d.turns++; !t.back {
-		d.turns = 0
-	}
-	d.all = slices.Delete(d.all, i, i+1)
+	t := slices.MinFunc(d.all, func(a, b *ticket) int {
+		if c := turn(a).Compare(turn(b)); c != 0 || a.back == b.back {
+			return c
+		}
+		if a.back {
+			return -1
+		}
+		return 1
+	})
+	d.all = slices.DeleteFunc(d.all, func(o *ticket) bool { return o == t })
 	return t
 }
 
@@ -175,16 +217,20 @@ func TestTheLineAgainstAList(t *testing.T) {
 		l := newLine(newAdmission(1e9, 1<<30, 1), rapid.IntRange(1, 9).Draw(t, "room"), 1)
 		d := &dumbLine{room: l.room}
 		var known []*ticket
+		now := t0
 		t.Repeat(map[string]func(*rapid.T){
 			"join": func(t *rapid.T) {
 				k := &ticket{back: rapid.Bool().Draw(t, "back")}
 				known = append(known, k)
-				if got, want := l.join(t0, k), d.join(k); got != want {
+				if got, want := l.join(now, k), d.join(k); got != want {
 					t.Fatalf("refused %p, want %p", got, want)
 				}
 			},
+			"wait": func(t *rapid.T) {
+				now = now.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "time")) * headStart / 2)
+			},
 			"call": func(t *rapid.T) {
-				if got, want := l.call(t0), d.call(); got != want {
+				if got, want := l.call(now), d.call(); got != want {
 					t.Fatalf("called %p, want %p", got, want)
 				}
 			},

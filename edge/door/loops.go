@@ -181,7 +181,11 @@ func (g *greeter) call() {
 // refuse answers a client that it shall come again; the error closes the conn.
 // All that it sent was read, so that the answer arrives.
 func (g *greeter) refuse(v *visitor) error {
-	g.answer = appendRefusal(g.answer[:0], g.d.gate.again(g.d.now()))
+	after := g.d.gate.again(g.d.now())
+	if t := v.ticket; t != nil {
+		after = g.d.gate.refused(g.d.now(), t.back)
+	}
+	g.answer = appendRefusal(g.answer[:0], after)
 	_, _ = v.conn.Write([][]byte{g.answer})
 	g.end(v)
 	g.d.refused(Refused)

@@ -18,8 +18,10 @@ type visitor struct {
 	client   netip.AddrPort // what the PROXY header says
 	ticket   *ticket        // its place in the line, while it waits there
 
-	prev, next *visitor // in the queue
+	place[visitor] // in the queue
 }
+
+func (v *visitor) at() *place[visitor] { return &v.place }
 
 // stage is how far a visitor has come.
 type stage uint8
@@ -31,33 +33,8 @@ const (
 )
 
 // queue are the visitors in the order of their arrival, which is the order of
-// their deadlines: no timer is needed. A list, so that one who leaves leaves
-// nothing behind. The zero queue is empty.
-type queue struct{ first, last *visitor }
-
-func (q *queue) push(v *visitor) {
-	if v.prev = q.last; q.last != nil {
-		q.last.next = v
-	} else {
-		q.first = v
-	}
-	q.last = v
-}
-
-// remove takes v out, which must be in.
-func (q *queue) remove(v *visitor) {
-	if v.prev != nil {
-		v.prev.next = v.next
-	} else {
-		q.first = v.next
-	}
-	if v.next != nil {
-		v.next.prev = v.prev
-	} else {
-		q.last = v.prev
-	}
-	v.prev, v.next = nil, nil
-}
+// their deadlines: no timer is needed. The zero queue is empty.
+type queue struct{ list[visitor, *visitor] }
 
 // late returns the first visitor if its deadline has passed, or nil.
 func (q *queue) late(now time.Time) *visitor {

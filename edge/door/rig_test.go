@@ -328,3 +328,14 @@ func upgrade(fields ...string) string {
 		"Upgrade: websocket", "Connection: keep-alive, Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 	}, fields...)...)
 }
+
+// becomes waits until there are so many of something.
+func (r *rig) becomes(what string, number func() int, want int) {
+	r.t.Helper()
+	for end := time.Now().Add(patience); number() != want; {
+		if time.Now().After(end) {
+			r.t.Fatalf("%s: %d, want %d", what, number(), want)
+		}
+		<-time.After(time.Millisecond)
+	}
+}

@@ -89,7 +89,9 @@ func (s *shard) Tick(now time.Time) {
 		case k.is(spoke): // it's we who are slow
 			s.closeSocket(k, wire.CloseReconnect, "unavailable: too busy to answer in time")
 		default:
-			s.closeSocket(k, wire.CloseMalformed, "no hello came")
+			// A machine that is starved or a network that drops is no defect: the
+			// client is to come again.
+			s.closeSocket(k, wire.CloseReconnect, "no hello came in time")
 		}
 	}
 	if len(s.hellos) == 0 {

@@ -9,12 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/alecthomas/kong"
-	"go.uber.org/goleak"
-
 	"selvedge/core"
 	"selvedge/edge"
 	"selvedge/internal/config"
+	"selvedge/simulations/fleet/fleettest"
 )
 
 // binary is what the measurements start: this test's own.
@@ -25,19 +23,12 @@ type binary struct {
 }
 
 func run(ctx context.Context, stdio config.IO, args ...string) int {
-	return config.Main(ctx, args, stdio, new(binary), kong.Vars{"transport": edge.DefaultTransport()})
+	return fleettest.Run(ctx, new(binary), stdio, args...)
 }
 
 // TestMain makes this test's binary a node, clients or a floor, where it is
 // started as one.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
-		os.Exit(run(config.Signalled(context.Background()), config.IO{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}, os.Args[1:]...))
-	}
-	// Under the race detector, processes would linger for a second.
-	_ = os.Setenv("GORACE", "atexit_sleep_ms=0")
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { fleettest.Main(m, new(binary)) }
 
 // measured runs a measurement, which must succeed, reads the JSON that it wrote,
 // and returns what it printed.

@@ -1,52 +1,21 @@
 package bench
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"strconv"
 	"strings"
+
+	"selvedge/simulations/fleet"
 )
 
 // scrape is what /metrics says at one moment: values by name and labels.
-type scrape map[string]float64
+type scrape fleet.Metrics
 
 // scrapeNode reads the metrics of a node by its admin port.
 func scrapeNode(ctx context.Context, admin string) (scrape, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, admin+"/metrics", nil)
-	if err != nil {
-		return nil, err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s/metrics: %s", admin, res.Status)
-	}
-	return parseMetrics(res.Body)
-}
-
-// parseMetrics reads Prometheus's text format, without timestamps.
-func parseMetrics(r io.Reader) (scrape, error) {
-	s := scrape{}
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		line := lines.Text()
-		at := strings.LastIndexByte(line, ' ')
-		if at < 0 || line[0] == '#' {
-			continue
-		}
-		v, err := strconv.ParseFloat(line[at+1:], 64)
-		if err != nil {
-			return nil, fmt.Errorf("metrics: %q: %w", line, err)
-		}
-		s[line[:at]] = v
-	}
-	return s, lines.Err()
+	m, err := fleet.ReadMetrics(ctx, admin)
+	return scrape(m), err
 }
 
 // since is how much each value grew.

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"selvedge/simulations/fleet"
 )
 
 const exposition = `# HELP pause_seconds of something
@@ -15,17 +17,14 @@ pause_seconds_bucket{le="+Inf"} 100
 pause_seconds_sum 1.5
 pause_seconds_count 100
 plain 3
-with_label{a="b c",d="e"} 4e3
 `
 
-func TestMetricsAreRead(t *testing.T) {
-	s, err := parseMetrics(strings.NewReader(exposition))
+func TestMetricsAreCompared(t *testing.T) {
+	m, err := fleet.ParseMetrics(strings.NewReader(exposition))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s["plain"] != 3 || s[`with_label{a="b c",d="e"}`] != 4000 || s["pause_seconds_count"] != 100 {
-		t.Errorf("%v", s)
-	}
+	s := scrape(m)
 	if grown := s.since(scrape{"plain": 1}); grown["plain"] != 2 || grown["pause_seconds_sum"] != 1.5 {
 		t.Errorf("grown: %v", grown)
 	}
@@ -52,9 +51,6 @@ func TestMetricsAreRead(t *testing.T) {
 	if _, err := s.bound("nothing", 0.99); err == nil {
 		t.Error("a histogram that isn't there has a bound")
 	}
-	if _, err := parseMetrics(strings.NewReader("a b c\n")); err == nil {
-		t.Error("nonsense was read")
-	}
 }
 
 func TestGCGoesOnForPauses(t *testing.T) {
@@ -73,5 +69,18 @@ func TestGCGoesOnForPauses(t *testing.T) {
 	}
 	if (&GCCommand{Most: 300}).goesOn(0, time.Second) {
 		t.Error("it goes on for nothing")
+	}
+}
+
+func TestAskedFor(t *testing.T) {
+	grown := scrape{
+		`selvedge_edge_welcomes_asked_total{reason="room"}`: 2, `selvedge_edge_welcomes_asked_total{reason="activity"}`: 1,
+		`selvedge_edge_welcomes_asked_total{reason="user"}`: 0, `selvedge_edge_resumes_total{result="fresh"}`: 9,
+	}
+	if got := askedFor(grown); got != "activity 1, room 2" {
+		t.Errorf("got %q", got)
+	}
+	if got := askedFor(scrape{}); got != "none" {
+		t.Errorf("got %q", got)
 	}
 }

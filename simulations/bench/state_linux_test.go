@@ -10,7 +10,7 @@ import (
 func TestWelcome(t *testing.T) {
 	var r Result
 	out := measured(t, &r, "welcome", "--users", "200", "--rooms", "120", "--per-user", "20", "--many", "150", "--samples", "2", "--rtt", "10ms")
-	checkRows(t, r.Rows, 8)
+	checkRows(t, r.Rows, 9)
 	above(t, r.Rows)
 	row := func(what string) float64 {
 		for _, row := range r.Rows {

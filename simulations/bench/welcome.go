@@ -38,7 +38,8 @@ welcome against the full snapshot, which is all users, all rooms and the user's 
 same compression.
 
 Then a user in very many rooms: the time from the beginning of the connection to the whole welcome, at an edge that has a session of
-the user already (warm), and at new ones that a round trip of 80 ms parts from the core (cold).
+the user already (warm), at rest and while something is said in other rooms of the user, and at new ones that a round trip of 80 ms parts from
+the core (cold).
 
   selvedge bench welcome
   selvedge bench welcome --users 1500 --members 200`

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"selvedge/core/client"
@@ -24,7 +25,8 @@ import (
 // times takes the time to the welcome of users in very many rooms.
 func (c *WelcomeCommand) times(ctx context.Context, stdio *config.IO, res *Result) error {
 	r, err := newRig(ctx, "bench welcome", stdio, 10, c.edgeFlags)
-	var warm, cold []float64
+	var warm, busy, cold []float64
+	var why, busyWhy string
 	size := 0
 	if err == nil {
 		r.progress("a user in %d rooms", c.Many)
@@ -32,7 +34,11 @@ func (c *WelcomeCommand) times(ctx context.Context, stdio *config.IO, res *Resul
 	}
 	if err == nil {
 		r.progress("an edge that knows the user")
-		warm, size, err = r.warmTimes(ctx, c.Samples)
+		warm, size, why, err = r.warmTimes(ctx, c.Samples, 0)
+	}
+	if err == nil {
+		r.progress("an edge that knows the user, in whose rooms something is said")
+		busy, _, busyWhy, err = r.warmTimes(ctx, c.Samples, saidBetween)
 	}
 	if err == nil {
 		r.progress("edges that are %v from the core, and do not", c.RTT)
@@ -43,9 +49,11 @@ func (c *WelcomeCommand) times(ctx context.Context, stdio *config.IO, res *Resul
 	}
 	what := fmt.Sprintf("user in %d rooms, connect to welcome", c.Many)
 	res.show(what+", warm edge", "ms", warm...).atMost(warmMillis)
+	res.show(fmt.Sprintf("  and %d other rooms have a message between two", saidBetween), "ms", busy...).atMost(warmMillis)
 	res.show(fmt.Sprintf("%s, cold edge over %v", what, c.RTT), "ms", cold...).atMost(coldMillis)
-	res.note("medians of %d; that welcome has %d bytes; warm: %.1f to %.1f ms, cold: %.1f to %.1f ms",
-		c.Samples, size, slices.Min(warm), slices.Max(warm), slices.Min(cold), slices.Max(cold))
+	res.note("medians of %d; that welcome has %d bytes; warm: %.1f to %.1f ms, with messages: %.1f to %.1f ms, cold: %.1f to %.1f ms",
+		c.Samples, size, slices.Min(warm), slices.Max(warm), slices.Min(busy), slices.Max(busy), slices.Min(cold), slices.Max(cold))
+	res.note("sessions that the warm edge asked the core for, by what it did not know: %s; with messages: %s", why, busyWhy)
 	return nil
 }
 
@@ -83,26 +91,66 @@ func (r *rig) crowdRooms(ctx context.Context, rooms int) error {
 	return r.publishAll(ctx, messages)
 }
 
-// warmTimes are those of sessions of one user, of whom the edge has a session.
-func (r *rig) warmTimes(ctx context.Context, n int) (millis []float64, size int, err error) {
-	base := r.fleet.EdgeURLs()[0]
+// saidBetween is in how many rooms something is said between two sessions that are
+// timed.
+const saidBetween = 5
+
+// warmTimes are those of sessions of one user, of whom the edge has a session, with
+// messages in so many of its rooms before each. why says what the core was asked for.
+func (r *rig) warmTimes(ctx context.Context, n, said int) (millis []float64, size int, why string, err error) {
+	base, admin := r.fleet.EdgeURLs()[0], r.fleet.Edges[0].Admin
 	first, err := greet(ctx, base, "u0", false)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, "", err
 	}
 	defer first.close()
 	if err := settle(ctx, time.Second); err != nil { // its fills are done
-		return nil, 0, err
+		return nil, 0, "", err
 	}
-	for range n {
+	before, err := scrapeNode(ctx, admin)
+	if err != nil {
+		return nil, 0, "", err
+	}
+	for i := range n {
+		if err := r.say(ctx, i*said, said); err != nil {
+			return nil, 0, "", err
+		}
 		g, err := greet(ctx, base, "u0", false)
 		if err != nil {
-			return nil, 0, err
+			return nil, 0, "", err
 		}
 		defer g.close()
 		millis, size = append(millis, float64(g.took)/1e6), g.plain
 	}
-	return millis, size, nil
+	after, err := scrapeNode(ctx, admin)
+	return millis, size, askedFor(after.since(before)), err
+}
+
+// say has n rooms, from the first on, have a message, and lets it come to the edge.
+func (r *rig) say(ctx context.Context, first, n int) error {
+	if n == 0 {
+		return nil
+	}
+	var messages []client.Message
+	for i := range n {
+		messages = append(messages, client.Message{Channel: wire.RoomChannel(roomID(first + i)), From: "u1", Data: wire.Data{0x80}})
+	}
+	return errors.Join(r.publishAll(ctx, messages), settle(ctx, quiet))
+}
+
+// askedFor is why an edge asked the core for welcomes, with how often.
+func askedFor(grown scrape) string {
+	var whys []string
+	for name, n := range grown {
+		if label, is := strings.CutPrefix(name, `selvedge_edge_welcomes_asked_total{reason="`); is && n > 0 {
+			whys = append(whys, fmt.Sprintf("%s %.0f", strings.TrimSuffix(label, `"}`), n))
+		}
+	}
+	if len(whys) == 0 {
+		return "none"
+	}
+	slices.Sort(whys)
+	return strings.Join(whys, ", ")
 }
 
 // coldTimes are those of the first session of edges that are far from the core: of
@@ -141,7 +189,7 @@ func (r *rig) coldTime(ctx context.Context, name string, rtt time.Duration) (too
 // when it has ended.
 func farEdge(ctx context.Context, name, seed string, rtt time.Duration) (base string, ended <-chan error, err error) {
 	done := make(chan error, 1)
-	addrs, err := freePorts(4)
+	addrs, err := fleet.FreeAddrs(4)
 	if err != nil {
 		done <- nil
 		return "", done, err
@@ -177,25 +225,4 @@ func farEdge(ctx context.Context, name, seed string, rtt time.Duration) (base st
 		}
 	}
 	return base, done, nil
-}
-
-// freePorts are loopback addresses whose port nobody uses, for TCP and UDP.
-func freePorts(n int) ([]string, error) {
-	var out []string
-	for range 100 * n {
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer tcp.Close() // keeps the port from being found twice
-		udp, err := net.ListenPacket("udp", tcp.Addr().String())
-		if err != nil {
-			continue
-		}
-		defer udp.Close()
-		if out = append(out, tcp.Addr().String()); len(out) == n {
-			return out, nil
-		}
-	}
-	return nil, errors.New("no free ports on loopback")
 }

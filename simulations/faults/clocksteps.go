@@ -35,17 +35,11 @@ func (s *stepper) prepare(ctx context.Context, dir string) error {
 		return err
 	}
 	s.env = append(s.env, clocksEnv+"="+s.clock.dir)
-	if err := s.start(ctx, fleet.Config{
+	c := crowd{rooms: 20, members: 20, perMember: 2}
+	if err := s.gather(ctx, fleet.Config{
 		Data: filepath.Join(dir, "data"), Regions: []string{"us-east", "eu-west"},
 		CoreFlags: []string{"--logs", "2", "--keep-age", clockAge.String(), "--dedup-window", clockWindow.String()},
-	}); err != nil {
-		return err
-	}
-	c := crowd{rooms: 20, members: 20, perMember: 2}
-	if err := s.populate(ctx, c); err != nil {
-		return err
-	}
-	if err := s.connect(ctx, c); err != nil {
+	}, c); err != nil {
 		return err
 	}
 	chs := clockTopics()

@@ -18,14 +18,8 @@ var coreKill = scenario{
 		if r.Quick {
 			kills, alive = 2, 2*time.Second
 		}
-		if err := r.start(ctx, fleet.Config{Regions: []string{"us-east", "eu-west"}}); err != nil {
-			return err
-		}
 		c := crowd{rooms: 32, members: 64, perMember: 2}
-		if err := r.populate(ctx, c); err != nil {
-			return err
-		}
-		if err := r.connect(ctx, c); err != nil {
+		if err := r.gather(ctx, fleet.Config{Regions: []string{"us-east", "eu-west"}}, c); err != nil {
 			return err
 		}
 		r.publish(ctx, c.rooms, r.Rate, 200, r.fleet.Core.URL)

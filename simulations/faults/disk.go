@@ -6,16 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"selvedge/simulations/fleet"
-)
-
-const (
-	tmpfsBytes = 64 << 20
-	// leftBytes is what the disk has left when the log meets its end.
-	leftBytes = 4 << 20
 )
 
 var diskFull = scenario{
@@ -28,15 +21,10 @@ var diskFull = scenario{
 			return err
 		}
 		defer func() { _ = os.Remove(disk) }() // empty once it is unmounted
-		if out, err := exec.CommandContext(ctx, "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%d", tmpfsBytes), "selvedge-faults", disk).CombinedOutput(); err != nil {
-			return fmt.Errorf("%w: mount a tmpfs (it needs root): %w: %s", errNotHere, err, strings.TrimSpace(string(out)))
+		if err := mountTmpfs(ctx, disk); err != nil {
+			return err
 		}
-		defer func() {
-			r.fleet.Stop() // the core holds the folder
-			if out, err := exec.Command("umount", disk).CombinedOutput(); err != nil {
-				r.progress("umount %s: %v: %s", disk, err, out)
-			}
-		}()
+		defer r.unmount(disk)
 		return r.withoutDisk(ctx, fleet.Config{Data: filepath.Join(disk, "data"), Regions: []string{"us-east"}},
 			func() error { return fill(disk) },
 			func() error { return os.Remove(filler(disk)) })
@@ -100,14 +88,8 @@ var noFiles = scenario{
 
 // withoutDisk publishes while the disk goes away and comes back.
 func (r *run) withoutDisk(ctx context.Context, cfg fleet.Config, away, back func() error) error {
-	if err := r.start(ctx, cfg); err != nil {
-		return err
-	}
 	c := crowd{rooms: 6, members: 6, perMember: 2}
-	if err := r.populate(ctx, c); err != nil {
-		return err
-	}
-	if err := r.connect(ctx, c); err != nil {
+	if err := r.gather(ctx, cfg, c); err != nil {
 		return err
 	}
 	r.publish(ctx, c.rooms, min(r.Rate, 2000), 2<<10, r.fleet.Core.URL)

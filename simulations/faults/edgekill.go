@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -37,17 +38,16 @@ var edgeKill = scenario{
 			return err
 		}
 		m, err := startMass(r.binary, c.members)
-		defer m.close()
-		if err != nil {
-			return err
+		if err == nil {
+			err = r.edgeKill(ctx, c, m)
 		}
-		return r.edgeKill(ctx, c, m)
+		return errors.Join(err, m.Stop())
 	},
 }
 
-func (r *run) edgeKill(ctx context.Context, c crowd, m *mass) error {
-	n := len(m.workers)
-	if _, err := m.each(ctx, func(i int) massOrder {
+func (r *run) edgeKill(ctx context.Context, c crowd, m mass) error {
+	n := len(m)
+	if _, err := m.Each(ctx, func(i int) massOrder {
 		first := c.members * i / n
 		return massOrder{
 			Do: "connect", URLs: r.fleet.EdgeURLs(), Crowd: [3]int{c.rooms, c.members, c.perMember},
@@ -61,14 +61,15 @@ func (r *run) edgeKill(ctx context.Context, c crowd, m *mass) error {
 	if _, err := r.taken(ctx, callTime, c.rooms/2); err != nil {
 		return err
 	}
-	before, kinds, err := metric(ctx, r.fleet.Core.Admin, "selvedge_core_requests_total")
+	const requests = "selvedge_core_requests_total"
+	before, err := fleet.ReadMetrics(ctx, r.fleet.Core.Admin)
 	if err != nil {
 		return err
 	}
 	const killed = 1
 	began := time.Now()
 	r.fleet.Edges[killed].Kill()
-	words, err := m.each(ctx, func(int) massOrder { return massOrder{Do: "back", Killed: killed} })
+	words, err := m.Each(ctx, func(int) massOrder { return massOrder{Do: "back", Killed: killed} })
 	if err != nil {
 		return err
 	}
@@ -82,27 +83,28 @@ func (r *run) edgeKill(ctx context.Context, c crowd, m *mass) error {
 		return err
 	}
 	r.load.stop()
-	sums, err := m.each(ctx, func(int) massOrder { return massOrder{Do: "account", Acked: r.load.counts()} })
+	sums, err := m.Each(ctx, func(int) massOrder { return massOrder{Do: "account", Acked: r.load.counts()} })
 	if err != nil {
 		return err
 	}
 	if err := r.massKept(sums, movers); err != nil {
 		return err
 	}
-	after, now, err := metric(ctx, r.fleet.Core.Admin, "selvedge_core_requests_total")
+	after, err := fleet.ReadMetrics(ctx, r.fleet.Core.Admin)
 	if err != nil {
 		return err
 	}
 	var parts []string
+	kinds, now := before.Labelled(requests), after.Labelled(requests)
 	for _, k := range slices.Sorted(maps.Keys(now)) {
 		if d := now[k] - kinds[k]; d > 0 {
 			parts = append(parts, fmt.Sprintf("%.0f %s", d, k))
 		}
 	}
-	bound := c.rooms + len(r.fleet.Edges)
-	r.saw("selvedge_core_requests_total grew by %.0f (%s); channels + edges are %d", after-before, strings.Join(parts, ", "), bound)
-	if int(after-before) > bound {
-		return fmt.Errorf("the core got %.0f requests, more than %d", after-before, bound)
+	grew, bound := int(after.Sum(requests)-before.Sum(requests)), c.rooms+len(r.fleet.Edges)
+	r.saw("%s grew by %d (%s); channels + edges are %d", requests, grew, strings.Join(parts, ", "), bound)
+	if grew > bound {
+		return fmt.Errorf("the core got %d requests, more than %d", grew, bound)
 	}
 	return nil
 }
@@ -118,6 +120,9 @@ func (r *run) massKept(sums []massWord, movers int) error {
 		all.Lost += s.Result.Lost
 		all.Duplicated += s.Result.Duplicated
 		all.OutOfOrder += s.Result.OutOfOrder
+		for _, p := range s.Problems {
+			r.progress("%s", p)
+		}
 		resumed += s.Resumed
 		afresh += s.Afresh
 	}

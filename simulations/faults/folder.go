@@ -11,6 +11,31 @@ import (
 	"strings"
 )
 
+const (
+	tmpfsBytes = 64 << 20
+	// leftBytes is what the disk has left when the log meets its end.
+	leftBytes = 4 << 20
+)
+
+// mountTmpfs mounts an empty tmpfs at a folder. It fails with errNotHere where that
+// can't be.
+func mountTmpfs(ctx context.Context, dir string) error {
+	if out, err := exec.CommandContext(ctx, "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%d", tmpfsBytes), "selvedge-faults", dir).CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: mount a tmpfs (it needs root): %w: %s", errNotHere, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// unmount takes a disk away that a core's data is on, after the core, which holds it.
+func (r *run) unmount(dir string) {
+	if r.fleet != nil {
+		r.fleet.Stop()
+	}
+	if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
+		r.progress("umount %s: %v: %s", dir, err, out)
+	}
+}
+
 // filler is the file that takes the room on a disk.
 func filler(disk string) string { return filepath.Join(disk, "filler") }
 

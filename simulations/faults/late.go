@@ -19,19 +19,13 @@ var lateChannel = scenario{
 	fault: "live sockets subscribe to topics from their beginning, and are cut in the midst of back frames, while the logs run",
 	must:  "everything of the topic, once and in order, and so of the members' rooms",
 	run: func(ctx context.Context, r *run) error {
-		if err := r.start(ctx, fleet.Config{Regions: []string{"us-east", "eu-west"}, CoreFlags: []string{"--logs", "2"}}); err != nil {
-			return err
-		}
 		c := crowd{rooms: 6, members: 6, perMember: 2}
-		if err := r.populate(ctx, c); err != nil {
+		if err := r.gather(ctx, fleet.Config{Regions: []string{"us-east", "eu-west"}, CoreFlags: []string{"--logs", "2"}}, c); err != nil {
 			return err
 		}
 		chs := []wire.Channel{"topic:a", "topic:b"}
 		for i := range c.rooms {
 			chs = append(chs, roomChannel(i))
-		}
-		if err := r.connect(ctx, c); err != nil {
-			return err
 		}
 		r.publishTo(ctx, chs, min(r.Rate, 4000), 500, r.fleet.Core.URL)
 		if _, err := r.taken(ctx, callTime, lateFrames*len(chs)); err != nil {
@@ -55,14 +49,7 @@ var lateChannel = scenario{
 		if err := asking.Wait(); err != nil {
 			return err
 		}
-		if err := r.until(ctx, callTime, "every member was cut and is back", func() bool {
-			for _, m := range r.members {
-				if m.resumed.Load() == 0 {
-					return false
-				}
-			}
-			return true
-		}); err != nil {
+		if err := r.allResumed(ctx); err != nil { // every one was cut
 			return err
 		}
 		r.load.stop()

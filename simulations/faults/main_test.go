@@ -1,18 +1,13 @@
 package faults
 
 import (
-	"context"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/alecthomas/kong"
-	"go.uber.org/goleak"
-
 	"selvedge/core"
 	"selvedge/edge"
-	"selvedge/internal/config"
+	"selvedge/simulations/fleet/fleettest"
 )
 
 // binary is what the scenarios start: this test's own.
@@ -27,15 +22,7 @@ type binary struct {
 
 // TestMain makes this test's binary a node, or members, where it is started as
 // one.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
-		os.Exit(config.Main(config.Signalled(context.Background()), os.Args[1:], config.IO{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}, new(binary),
-			kong.Vars{"transport": edge.DefaultTransport()}))
-	}
-	// Under the race detector, processes would linger for a second.
-	_ = os.Setenv("GORACE", "atexit_sleep_ms=0")
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { fleettest.Main(m, new(binary)) }
 
 // played runs a scenario in small, on nodes with env added. Nothing may be
 // delivered for as long as stall.

@@ -2,16 +2,13 @@ package faults
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os/exec"
-	"strings"
 	"time"
 
 	"selvedge/internal/config"
 	"selvedge/simulations/ledger"
+	"selvedge/simulations/orders"
 	"selvedge/wire"
 )
 
@@ -23,7 +20,7 @@ const (
 	massBurst = 250
 )
 
-// massOrder is one JSON line to a process of members; Do says which fields matter.
+// massOrder is what a process of members is told; Do says which fields matter.
 type massOrder struct {
 	Do string `json:"do"`
 
@@ -37,18 +34,19 @@ type massOrder struct {
 	Acked map[wire.Channel]int `json:"acked,omitempty"` // account: by channel, the numbers below are acknowledged
 }
 
-// massWord is the JSON line that answers.
-type massWord struct {
-	Error string `json:"error,omitempty"`
+func (o massOrder) String() string { return "members: " + o.Do }
 
+// massWord is what answers.
+type massWord struct {
 	// back
 	Movers int   `json:"movers"`
 	Last   int64 `json:"last"` // when the last one was welcome, Unix milliseconds
 
 	// account
-	Result  ledger.Result `json:"result"`
-	Resumed int64         `json:"resumed"`
-	Afresh  int64         `json:"afresh"`
+	Result   ledger.Result `json:"result"`
+	Problems []string      `json:"problems,omitempty"`
+	Resumed  int64         `json:"resumed"`
+	Afresh   int64         `json:"afresh"`
 }
 
 // MembersCommand is a process of members. It is started by Command.
@@ -58,22 +56,7 @@ type MembersCommand struct{}
 func (*MembersCommand) Run(ctx context.Context, stdio *config.IO) error {
 	p := &massMembers{run: &run{name: "members", stall: stallTime, stderr: stdio.Stderr, book: ledger.New()}}
 	defer p.end()
-	in, out := json.NewDecoder(stdio.Stdin), json.NewEncoder(stdio.Stdout)
-	for {
-		var o massOrder
-		if err := in.Decode(&o); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		w, err := p.obey(ctx, &o)
-		if err != nil {
-			w.Error = err.Error()
-		}
-		if err := out.Encode(w); err != nil {
-			return err
-		}
-	}
+	return orders.Obey(ctx, stdio.Stdin, stdio.Stdout, p.obey)
 }
 
 // massMembers are the members of this process.
@@ -82,7 +65,7 @@ type massMembers struct {
 	first, edges int
 }
 
-func (p *massMembers) obey(ctx context.Context, o *massOrder) (w massWord, err error) {
+func (p *massMembers) obey(ctx context.Context, o massOrder) (w massWord, err error) {
 	switch o.Do {
 	case "connect":
 		p.first, p.edges = o.First, len(o.URLs)
@@ -101,6 +84,9 @@ func (p *massMembers) obey(ctx context.Context, o *massOrder) (w massWord, err e
 			return true
 		})
 		w.Last = time.Now().UnixMilli()
+		if err != nil {
+			err = fmt.Errorf("%w: %s", err, whatabouts(p.members))
+		}
 		return w, err
 	case "account":
 		p.load = &publishers{} // they are the parent's
@@ -116,7 +102,7 @@ func (p *massMembers) obey(ctx context.Context, o *massOrder) (w massWord, err e
 			w.Afresh += m.afresh.Load()
 		}
 		if errors.Is(err, errBroken) && !w.Result.Kept() {
-			err = nil // the parent sees it in the result
+			w.Problems, err = p.book.Problems(20), nil // the parent sees it in the result
 		}
 		return w, err
 	}
@@ -124,71 +110,9 @@ func (p *massMembers) obey(ctx context.Context, o *massOrder) (w massWord, err e
 }
 
 // mass is processes of members, seen from their parent.
-type mass struct {
-	workers []*massWorker
-}
+type mass = orders.Team[massOrder, massWord]
 
-type massWorker struct {
-	cmd *exec.Cmd
-	in  io.WriteCloser
-	out *json.Decoder
-	log strings.Builder
-}
-
-// startMass starts processes for so many members; close them, also after an error.
-func startMass(binary string, members int) (*mass, error) {
-	m := &mass{}
-	for range (members + massProcess - 1) / massProcess {
-		w := &massWorker{cmd: exec.Command(binary, "bench", "fault-members")}
-		w.cmd.Stderr = &w.log
-		var err error
-		if w.in, err = w.cmd.StdinPipe(); err != nil {
-			return m, err
-		}
-		out, err := w.cmd.StdoutPipe()
-		if err != nil {
-			return m, err
-		}
-		w.out = json.NewDecoder(out)
-		if err := w.cmd.Start(); err != nil {
-			return m, err
-		}
-		m.workers = append(m.workers, w)
-	}
-	return m, nil
-}
-
-// each gives an order to every process, and waits for all answers. order may
-// change what o says to process i.
-func (m *mass) each(ctx context.Context, order func(i int) massOrder) ([]massWord, error) {
-	defer context.AfterFunc(ctx, m.kill)()
-	for i, w := range m.workers {
-		if err := json.NewEncoder(w.in).Encode(order(i)); err != nil {
-			return nil, fmt.Errorf("members: %w: %s", err, &w.log)
-		}
-	}
-	words := make([]massWord, len(m.workers))
-	var errs []error
-	for i, w := range m.workers {
-		if err := w.out.Decode(&words[i]); err != nil {
-			errs = append(errs, fmt.Errorf("members: %w: %s", err, &w.log))
-		} else if words[i].Error != "" {
-			errs = append(errs, fmt.Errorf("members: %s", words[i].Error))
-		}
-	}
-	return words, errors.Join(errs...)
-}
-
-func (m *mass) kill() {
-	for _, w := range m.workers {
-		_ = w.cmd.Process.Kill()
-	}
-}
-
-// close ends the processes.
-func (m *mass) close() {
-	for _, w := range m.workers {
-		_ = w.in.Close()
-		_ = w.cmd.Wait() // what it had to say, it said
-	}
+// startMass starts processes for so many members; stop them, also after an error.
+func startMass(binary string, members int) (mass, error) {
+	return orders.StartTeam[massOrder, massWord]((members+massProcess-1)/massProcess, binary, "bench", "fault-members")
 }

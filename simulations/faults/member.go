@@ -2,7 +2,11 @@ package faults
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +33,8 @@ type member struct {
 	strangers                 atomic.Int64 // messages that should not be there at all
 	epoch                     atomic.Pointer[string]
 	watched                   atomic.Pointer[stillness] // nil = nobody looks
+	state                     atomic.Pointer[client.State]
+	ended                     atomic.Pointer[error] // it gave up
 
 	mu   sync.Mutex
 	conn *gate // guarded by mu; the newest
@@ -54,7 +60,7 @@ func newMember(a *account, delivered *atomic.Int64, user wire.UserID, edges []st
 		Edges:   edges, Static: !roams, Name: "faults/1", Dial: m.dial,
 		Token: func(context.Context) (string, error) { return token, nil },
 		Events: client.Events{
-			Welcome: m.welcome, Message: m.message,
+			Welcome: m.welcome, Message: m.message, State: func(s client.State) { m.state.Store(&s) },
 			Gap:       m.gap,
 			Violation: func(client.Violation) { m.violations.Add(1) },
 		},
@@ -67,7 +73,11 @@ func sign(user wire.UserID) (string, error) {
 	return identity.Sign([]byte(identity.DevTokenSecret), identity.Claims{User: string(user), Subscribe: []string{"topic:*"}, Expires: now.Add(2 * time.Hour)}, now)
 }
 
-func (m *member) run(ctx context.Context) { _ = m.client.Run(ctx) } // the ledger tells if it ended early
+func (m *member) run(ctx context.Context) {
+	if err := m.client.Run(ctx); ctx.Err() == nil {
+		m.ended.Store(&err)
+	}
+}
 
 func (m *member) welcome(w *wire.Welcome) {
 	epoch := w.Cursor.Epoch
@@ -79,6 +89,36 @@ func (m *member) welcome(w *wire.Welcome) {
 		m.afresh.Add(1)
 	}
 	m.welcomes.Add(1)
+}
+
+// doing is what the client does, without what only it does.
+func (m *member) doing() string {
+	if err := m.ended.Load(); err != nil {
+		return fmt.Sprint("has given up: ", *err)
+	}
+	switch s := m.state.Load(); {
+	case s == nil:
+		return "has not begun"
+	case s.Kind == client.Connected:
+		return "is at " + s.URL
+	case s.Kind == client.Connecting:
+		return "asks " + s.URL
+	default:
+		return fmt.Sprintf("was not taken by %s (%v)", s.URL, s.Err)
+	}
+}
+
+// whatabouts is what members do, those who do the same counted.
+func whatabouts(members []*member) string {
+	counts := map[string]int{}
+	for _, m := range members {
+		counts[m.doing()]++
+	}
+	var all []string
+	for _, what := range slices.Sorted(maps.Keys(counts)) {
+		all = append(all, fmt.Sprintf("%d: %s", counts[what], what))
+	}
+	return strings.Join(all, "; ")
 }
 
 // body is the data of a message.

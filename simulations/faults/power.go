@@ -90,13 +90,7 @@ var powerLossAlways = scenario{
 // beforePowerLoss publishes for a while, and kills the core.
 func (r *run) beforePowerLoss(ctx context.Context, flags ...string) (crowd, error) {
 	c := crowd{rooms: 20, members: 20, perMember: 2}
-	if err := r.start(ctx, fleet.Config{CoreFlags: flags, Regions: []string{"us-east", "eu-west"}}); err != nil {
-		return c, err
-	}
-	if err := r.populate(ctx, c); err != nil {
-		return c, err
-	}
-	if err := r.connect(ctx, c); err != nil {
+	if err := r.gather(ctx, fleet.Config{CoreFlags: flags, Regions: []string{"us-east", "eu-west"}}, c); err != nil {
 		return c, err
 	}
 	r.publish(ctx, c.rooms, min(r.Rate, 1000), 200, r.fleet.Core.URL)

@@ -53,6 +53,8 @@ type publishers struct {
 	failures    map[wire.Channel][]string // guarded by mu; of each channel since then
 	slowest     wire.Channel              // guarded by mu; the last that left waiting
 
+	pauses atomic.Pointer[stillness] // told of each answer; nil = nobody looks
+
 	shunned map[string]time.Time // guarded by mu; cores, by URL, that are not asked before
 
 	quit    chan struct{} // closed by stop
@@ -247,6 +249,9 @@ func (o *publisher) one(ctx context.Context) bool {
 	o.placed(o.ch, sent, placed)
 	o.book.AcknowledgedAt(o.ch, o.n, placed.Seq)
 	o.acked.Add(1)
+	if w := o.pauses.Load(); w != nil {
+		w.saw("", o.ch)
+	}
 	o.begun = false
 	return true
 }

@@ -30,18 +30,12 @@ var relayKill = scenario{
 		for _, name := range []string{"us-east", "eu-west", "ap-southeast"} {
 			regions = append(regions, slices.Repeat([]string{name}, 4)...)
 		}
-		if err := r.start(ctx, fleet.Config{Regions: regions}); err != nil {
-			return err
-		}
 		// Every room has members at every edge, so every region wants every frame.
 		c := crowd{rooms: 24, members: 96, perMember: 24}
 		if r.Quick {
 			c = crowd{rooms: 12, members: 24, perMember: 12}
 		}
-		if err := r.populate(ctx, c); err != nil {
-			return err
-		}
-		if err := r.connect(ctx, c); err != nil {
+		if err := r.gather(ctx, fleet.Config{Regions: regions}, c); err != nil {
 			return err
 		}
 		if err := r.relayed(ctx, 3); err != nil {
@@ -81,7 +75,7 @@ func (r *run) fedLogs(ctx context.Context) (n int, err error) {
 			Logs int `json:"logs"`
 		} `json:"links"`
 	}
-	if err := varz(ctx, r.fleet.Core.Admin, &state); err != nil {
+	if err := fleet.ReadState(ctx, r.fleet.Core.Admin, &state); err != nil {
 		return 0, err
 	}
 	for _, l := range state.Links {
@@ -113,8 +107,8 @@ const frameLogs = 16
 // crossings counts for a while how often frames leave the core, for each publish.
 func (r *run) crossings(ctx context.Context, ocean float64) error {
 	read := func() (far, near float64, acked int64, err error) {
-		_, parts, err := metric(ctx, r.fleet.Core.Admin, "selvedge_link_frames_total")
-		return parts[`direction="out",scope="ocean"`], parts[`direction="out",scope="region"`], r.load.acked.Load(), err
+		m, err := fleet.ReadMetrics(ctx, r.fleet.Core.Admin)
+		return m[`selvedge_link_frames_total{direction="out",scope="ocean"}`], m[`selvedge_link_frames_total{direction="out",scope="region"}`], r.load.acked.Load(), err
 	}
 	far, near, acked, err := read()
 	if err != nil {
@@ -146,7 +140,8 @@ func (r *run) relayDies(ctx context.Context, killed int) error {
 			watched = append(watched, m)
 		}
 	}
-	w := watch(watched)
+	w, own := watch(watched), newStillness()
+	r.load.pauses.Store(own)
 	if err := pause(ctx, time.Second); err != nil { // each channel was seen once
 		return err
 	}
@@ -155,24 +150,29 @@ func (r *run) relayDies(ctx context.Context, killed int) error {
 		return err
 	}
 	longest := w.stop()
-	r.saw("%s (%s) killed: its siblings' %d members got nothing of some room for %v at most", r.fleet.Edges[killed].Name, []string{"us-east", "eu-west", "ap-southeast"}[killed/4], len(watched), longest.Round(10*time.Millisecond))
+	r.load.pauses.Store(nil)
+	r.saw("%s (%s) killed: its siblings' %d members got nothing of some room for %v at most; a room's publisher had no answer for %v at most", r.fleet.Edges[killed].Name, []string{"us-east", "eu-west", "ap-southeast"}[killed/4], len(watched), longest.Round(10*time.Millisecond), own.most().Round(10*time.Millisecond))
 	if longest > relayStall {
 		return fmt.Errorf("%v without a delivery: %w", longest, errBroken)
 	}
 	return nil
 }
 
-// stillness finds the longest time in which a member got nothing of one channel.
+// stillness finds the longest time in which somebody got nothing of one channel.
 type stillness struct {
 	mu      sync.Mutex
-	last    map[[2]string]time.Time // guarded by mu; by member and channel
+	last    map[[2]string]time.Time // guarded by mu; by whom and channel
 	longest time.Duration           // guarded by mu
-	members []*member
+	members []*member               // fixed; those that tell it
+}
+
+func newStillness(members ...*member) *stillness {
+	return &stillness{last: map[[2]string]time.Time{}, members: members}
 }
 
 // watch begins with members who get something of all their channels all the time.
 func watch(members []*member) *stillness {
-	w := &stillness{last: map[[2]string]time.Time{}, members: members}
+	w := newStillness(members...)
 	for _, m := range members {
 		m.watched.Store(w)
 	}
@@ -190,11 +190,16 @@ func (w *stillness) saw(user string, ch wire.Channel) {
 	w.last[key] = now
 }
 
-// stop ends it. What still stands still counts as well.
+// stop ends it, and is most.
 func (w *stillness) stop() time.Duration {
 	for _, m := range w.members {
 		m.watched.Store(nil)
 	}
+	return w.most()
+}
+
+// most is the longest time. What still stands still counts as well.
+func (w *stillness) most() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, last := range w.last {

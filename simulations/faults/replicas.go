@@ -43,13 +43,7 @@ var threeRooms = crowd{rooms: 20, members: 40, perMember: 2}
 // publishers at all cores.
 func (r *run) startThree(ctx context.Context, cfg fleet.Config) error {
 	cfg.Cores, cfg.CoreFlags, cfg.Regions = 3, []string{"--replicas", "3"}, []string{"us-east", "eu-west"}
-	if err := r.start(ctx, cfg); err != nil {
-		return err
-	}
-	if err := r.populate(ctx, threeRooms); err != nil {
-		return err
-	}
-	if err := r.connect(ctx, threeRooms); err != nil {
+	if err := r.gather(ctx, cfg, threeRooms); err != nil {
 		return err
 	}
 	var cores []string

@@ -2,11 +2,8 @@ package faults
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	backend "selvedge/core/client"
@@ -28,17 +25,10 @@ var fullOfThree = scenario{
 		if err := os.Mkdir(disk, 0o700); err != nil {
 			return err
 		}
-		if out, err := exec.CommandContext(ctx, "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%d", tmpfsBytes), "selvedge-faults", disk).CombinedOutput(); err != nil {
-			return fmt.Errorf("%w: mount a tmpfs (it needs root): %w: %s", errNotHere, err, strings.TrimSpace(string(out)))
+		if err := mountTmpfs(ctx, disk); err != nil {
+			return err
 		}
-		defer func() {
-			if r.fleet != nil {
-				r.fleet.Stop() // the core holds the folder
-			}
-			if out, err := exec.Command("umount", disk).CombinedOutput(); err != nil {
-				r.progress("umount %s: %v: %s", disk, err, out)
-			}
-		}()
+		defer r.unmount(disk)
 		r.patience = publishPatience
 		if err := r.startThree(ctx, fleet.Config{Data: data}); err != nil {
 			return err

@@ -15,14 +15,8 @@ var restart = scenario{
 	fault: "kill -9 of the core, and a start on the same data, once",
 	must:  coreKill.must,
 	run: func(ctx context.Context, r *run) error {
-		if err := r.start(ctx, fleet.Config{CoreFlags: []string{"--logs", "1"}, Regions: []string{"us-east"}}); err != nil {
-			return err
-		}
 		c := crowd{rooms: 6, members: 6, perMember: 2}
-		if err := r.populate(ctx, c); err != nil {
-			return err
-		}
-		if err := r.connect(ctx, c); err != nil {
+		if err := r.gather(ctx, fleet.Config{CoreFlags: []string{"--logs", "1"}, Regions: []string{"us-east"}}, c); err != nil {
 			return err
 		}
 		r.publish(ctx, c.rooms, min(r.Rate, 600), 100, r.fleet.Core.URL)

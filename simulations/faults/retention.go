@@ -17,16 +17,10 @@ var retention = scenario{
 	fault: "the only edge is away (kill -9) while more is published than the core keeps; then it is back, and so are its members",
 	must:  "each member gets what is kept, once and in order, and is told of a gap that is exactly the rest",
 	run: func(ctx context.Context, r *run) error {
-		if err := r.start(ctx, fleet.Config{
-			Regions: []string{"us-east"}, CoreFlags: []string{"--logs", "1", "--keep-bytes", fmt.Sprint(keptBytes)},
-		}); err != nil {
-			return err
-		}
 		c := crowd{rooms: 6, members: 6, perMember: 2}
-		if err := r.populate(ctx, c); err != nil {
-			return err
-		}
-		if err := r.connect(ctx, c); err != nil {
+		if err := r.gather(ctx, fleet.Config{
+			Regions: []string{"us-east"}, CoreFlags: []string{"--logs", "1", "--keep-bytes", fmt.Sprint(keptBytes)},
+		}, c); err != nil {
 			return err
 		}
 		r.publish(ctx, c.rooms, min(r.Rate, 2000), 1<<10, r.fleet.Core.URL)
@@ -40,14 +34,7 @@ var retention = scenario{
 		if _, err := r.fleet.Restart(ctx, r.fleet.Edges[0]); err != nil {
 			return err
 		}
-		if err := r.until(ctx, callTime, "every member is back", func() bool {
-			for _, m := range r.members {
-				if m.resumed.Load() == 0 {
-					return false
-				}
-			}
-			return true
-		}); err != nil {
+		if err := r.allResumed(ctx); err != nil {
 			return err
 		}
 		if err := pause(ctx, 500*time.Millisecond); err != nil {

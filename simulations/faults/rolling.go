@@ -18,16 +18,10 @@ var rolling = scenario{
 	must:  "nobody gets nothing of a room for a second; nobody is cut; nothing is lost, doubled or out of order",
 	run: func(ctx context.Context, r *run) error {
 		r.roams = true
-		if err := r.start(ctx, fleet.Config{
-			Regions: []string{"eu-west", "eu-west", "eu-west", "eu-west"}, EdgeFlags: []string{"--drain", "6s"},
-		}); err != nil {
-			return err
-		}
 		c := crowd{rooms: 20, members: 200, perMember: 4}
-		if err := r.populate(ctx, c); err != nil {
-			return err
-		}
-		if err := r.connect(ctx, c); err != nil {
+		if err := r.gather(ctx, fleet.Config{
+			Regions: []string{"eu-west", "eu-west", "eu-west", "eu-west"}, EdgeFlags: []string{"--drain", "6s"},
+		}, c); err != nil {
 			return err
 		}
 		if err := r.relayed(ctx, 1); err != nil {

@@ -106,6 +106,17 @@ func (r *run) start(ctx context.Context, cfg fleet.Config) error {
 	return nil
 }
 
+// gather starts the fleet, makes the rooms of a crowd, and connects their members.
+func (r *run) gather(ctx context.Context, cfg fleet.Config, c crowd) error {
+	if err := r.start(ctx, cfg); err != nil {
+		return err
+	}
+	if err := r.populate(ctx, c); err != nil {
+		return err
+	}
+	return r.connect(ctx, c)
+}
+
 func api(core *fleet.Node) *backend.Client {
 	return &backend.Client{BaseURL: core.URL, Key: identity.DevAPIKey}
 }
@@ -182,6 +193,18 @@ func (r *run) welcomed(ctx context.Context) error {
 	return r.until(ctx, callTime, "all members are welcome", func() bool {
 		for _, m := range r.members {
 			if m.welcomes.Load() == 0 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// allResumed waits until all members have.
+func (r *run) allResumed(ctx context.Context) error {
+	return r.until(ctx, callTime, "every member has resumed", func() bool {
+		for _, m := range r.members {
+			if m.resumed.Load() == 0 {
 				return false
 			}
 		}
@@ -267,6 +290,9 @@ func (r *run) sound() error {
 		return fmt.Errorf("%d publishes were refused as something else than unavailable: %w", n, *r.load.refusal.Load())
 	}
 	for _, m := range r.members {
+		if err := m.ended.Load(); err != nil {
+			return fmt.Errorf("%s has given up: %w", m.user, *err)
+		}
 		if n := m.violations.Load(); n > 0 {
 			return fmt.Errorf("%s saw %d holes", m.user, n)
 		}

@@ -28,18 +28,12 @@ var slowSockets = scenario{
 		if r.Quick {
 			hold = 10 * time.Second
 		}
-		if err := r.start(ctx, fleet.Config{
+		c := crowd{rooms: 10, members: 20, perMember: 5}
+		if err := r.gather(ctx, fleet.Config{
 			Regions: []string{"us-east"},
 			// A hung client answers no ping. It shall be slow here, not dead.
 			EdgeFlags: []string{"--ping", "3m", "--cache-bytes", fmt.Sprint(slowCache)},
-		}); err != nil {
-			return err
-		}
-		c := crowd{rooms: 10, members: 20, perMember: 5}
-		if err := r.populate(ctx, c); err != nil {
-			return err
-		}
-		if err := r.connect(ctx, c); err != nil {
+		}, c); err != nil {
 			return err
 		}
 		edge := r.fleet.Edges[0].PID()

@@ -13,14 +13,8 @@ var coreStall = scenario{
 	fault: "the core stalls without dying for 10 s (SIGSTOP, SIGCONT), under load",
 	must:  "nothing is lost, doubled or out of order; the sockets stay; publishes go on afterwards",
 	run: func(ctx context.Context, r *run) error {
-		if err := r.start(ctx, fleet.Config{Regions: []string{"us-east", "eu-west"}}); err != nil {
-			return err
-		}
 		c := crowd{rooms: 20, members: 40, perMember: 2}
-		if err := r.populate(ctx, c); err != nil {
-			return err
-		}
-		if err := r.connect(ctx, c); err != nil {
+		if err := r.gather(ctx, fleet.Config{Regions: []string{"us-east", "eu-west"}}, c); err != nil {
 			return err
 		}
 		r.publish(ctx, c.rooms, min(r.Rate, 1000), 200, r.fleet.Core.URL)

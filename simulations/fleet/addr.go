@@ -5,7 +5,7 @@ import "net"
 // nodeArgs begins a node's command line; front names the flag of the address
 // that it is used by. Its addresses are at the places that start reads.
 func nodeArgs(role, name, front string) ([]string, error) {
-	addrs, err := freeAddrs(4)
+	addrs, err := FreeAddrs(4)
 	if err != nil {
 		return nil, err
 	}
@@ -19,8 +19,9 @@ func nameOf(args []string) string { return args[3] }
 
 func gossipOf(args []string) string { return args[11] }
 
-// freeAddrs are loopback addresses whose port nobody uses, for TCP and UDP.
-func freeAddrs(n int) ([]string, error) {
+// FreeAddrs are n loopback addresses whose port nobody uses, for TCP and UDP. By the
+// time they are used somebody may, which is rare.
+func FreeAddrs(n int) ([]string, error) {
 	out := make([]string, 0, n)
 	for tries := 0; len(out) < n; tries++ {
 		if tries > 100*n {

@@ -116,7 +116,7 @@ func (f *Fleet) coreArgs(i int) ([]string, error) {
 	}
 	args = append(append(args, "--data", f.folder(i)), f.cfg.CoreFlags...)
 	if slices.Contains(f.cfg.CoreFlags, "--replicas") {
-		addrs, err := freeAddrs(1)
+		addrs, err := FreeAddrs(1)
 		if err != nil {
 			return nil, err
 		}

@@ -9,11 +9,20 @@ import (
 	"selvedge/wire"
 )
 
+// kind is what a payload is to a measurement.
+type kind uint8
+
+const (
+	aside   kind = iota // not counted: cursors, documents and the like
+	message             // has a place in its channel
+	left                // ends a channel, which may begin anew
+)
+
 // entry is what is known of a payload that was checked.
 type entry struct {
-	message   bool   // else: something that is not counted
-	channel   uint32 // number of the message's channel
-	seq, prev uint64 // its place there
+	kind      kind
+	channel   uint32 // number of its channel; 0 aside
+	seq, prev uint64 // a message's place there
 }
 
 // book remembers the payloads that were decoded and checked in full, by their
@@ -69,7 +78,7 @@ func (b *book) check(hash uint64, payload []byte) (entry, error) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if e.message {
+	if e.kind != aside {
 		number, ok := b.channels[ch]
 		if !ok {
 			number = uint32(len(b.channels))
@@ -103,8 +112,10 @@ func decode(payload []byte) (entry, wire.Channel, error) {
 		if err := checkData(m.Data); err != nil {
 			return entry{}, "", fmt.Errorf("message %d of %s: %w", m.Seq, m.Ch, err)
 		}
-		return entry{message: true, seq: m.Seq, prev: m.Prev}, m.Ch, nil
-	case wire.TCursor, wire.TJoined, wire.TLive, wire.TPong:
+		return entry{kind: message, seq: m.Seq, prev: m.Prev}, m.Ch, nil
+	case wire.TLeft:
+		return entry{kind: left}, m.Ch, nil
+	case wire.TCursor, wire.TJoined, wire.TLive, wire.TObject, wire.TPong:
 		return entry{}, "", nil
 	case wire.TError:
 		return entry{}, "", fmt.Errorf("the server says: %s", m.Message)

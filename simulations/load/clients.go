@@ -2,12 +2,11 @@ package load
 
 import (
 	"context"
-	"errors"
 	"math"
 	"strconv"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"selvedge/simulations/orders"
 )
 
 // MaxSockets is how many sockets a process of clients holds, under the usual
@@ -17,7 +16,7 @@ const MaxSockets = 19_000
 // Clients are the processes that receive. They hold groups of sockets, by name.
 // Not safe for concurrent use.
 type Clients struct {
-	workers []*worker
+	workers orders.Team[order, word]
 }
 
 // Group is a set of sockets, one for each of a row of users.
@@ -52,31 +51,18 @@ type Round struct {
 // Spawn starts processes: `binary args...`, each of which must call
 // ServeClients. Close them, also after an error.
 func Spawn(binary string, processes int, args ...string) (*Clients, error) {
-	c := &Clients{}
-	for range processes {
-		w, err := startWorker(binary, args...)
-		if err != nil {
-			return c, err
-		}
-		c.workers = append(c.workers, w)
-	}
-	return c, nil
+	workers, err := orders.StartTeam[order, word](processes, binary, args...)
+	return &Clients{workers}, err
 }
 
 // Close ends the processes.
-func (c *Clients) Close() error {
-	var errs []error
-	for _, w := range c.workers {
-		errs = append(errs, w.stop())
-	}
-	return errors.Join(errs...)
-}
+func (c *Clients) Close() error { return c.workers.Stop() }
 
 // PIDs are the processes.
 func (c *Clients) PIDs() []int {
 	var pids []int
 	for _, w := range c.workers {
-		pids = append(pids, w.pid())
+		pids = append(pids, w.PID())
 	}
 	return pids
 }
@@ -84,7 +70,7 @@ func (c *Clients) PIDs() []int {
 // Sign makes the tokens of a group that is connected next, so that this isn't
 // part of what is measured.
 func (c *Clients) Sign(ctx context.Context, g Group) error {
-	_, err := c.each(ctx, func(i int) order {
+	_, err := c.workers.Each(ctx, func(i int) order {
 		first, n := c.share(i, g.Sockets)
 		return order{Do: "sign", Group: g.Name, User: g.User, First: g.First + first, Count: n}
 	})
@@ -94,7 +80,7 @@ func (c *Clients) Sign(ctx context.Context, g Group) error {
 // Connect makes a group that was signed: every socket connected and welcome, or
 // an error.
 func (c *Clients) Connect(ctx context.Context, g Group) (Connected, error) {
-	words, err := c.each(ctx, func(int) order {
+	words, err := c.workers.Each(ctx, func(int) order {
 		return order{Do: "connect", Group: g.Name, URLs: g.URLs, CA: g.CA, InFlight: max(g.InFlight/len(c.workers), 1)}
 	})
 	if err != nil {
@@ -122,7 +108,7 @@ func (c *Clients) share(i, n int) (first, count int) {
 // Expect begins a round: each socket of a group of this many is to get frames
 // messages.
 func (c *Clients) Expect(ctx context.Context, group string, sockets, frames int) error {
-	_, err := c.each(ctx, func(i int) order {
+	_, err := c.workers.Each(ctx, func(i int) order {
 		_, n := c.share(i, sockets)
 		return order{Do: "expect", Group: group, Frames: int64(n) * int64(frames)}
 	})
@@ -131,7 +117,7 @@ func (c *Clients) Expect(ctx context.Context, group string, sockets, frames int)
 
 // Await ends a round: when all has come, or nothing came for as long as patience.
 func (c *Clients) Await(ctx context.Context, group string, patience time.Duration) (Round, error) {
-	words, err := c.each(ctx, func(int) order { return order{Do: "await", Group: group, Millis: patience.Milliseconds()} })
+	words, err := c.workers.Each(ctx, func(int) order { return order{Do: "await", Group: group, Millis: patience.Milliseconds()} })
 	r := Round{Complete: true}
 	for _, w := range words {
 		r.Complete = r.Complete && w.Complete
@@ -147,7 +133,7 @@ func (c *Clients) Await(ctx context.Context, group string, patience time.Duratio
 
 // Stats is what happened at a group's sockets so far.
 func (c *Clients) Stats(ctx context.Context, group string) (Stats, error) {
-	words, err := c.each(ctx, func(int) order { return order{Do: "stats", Group: group} })
+	words, err := c.workers.Each(ctx, func(int) order { return order{Do: "stats", Group: group} })
 	var all Stats
 	for _, w := range words {
 		all.add(w.Stats)
@@ -157,19 +143,6 @@ func (c *Clients) Stats(ctx context.Context, group string) (Stats, error) {
 
 // Drop closes a group's sockets.
 func (c *Clients) Drop(ctx context.Context, group string) error {
-	_, err := c.each(ctx, func(int) order { return order{Do: "drop", Group: group} })
+	_, err := c.workers.Each(ctx, func(int) order { return order{Do: "drop", Group: group} })
 	return err
-}
-
-// each gives every worker its order at once, and waits for all.
-func (c *Clients) each(ctx context.Context, orderOf func(i int) order) ([]word, error) {
-	g, ctx := errgroup.WithContext(ctx)
-	words := make([]word, len(c.workers))
-	for i, w := range c.workers {
-		g.Go(func() (err error) {
-			words[i], err = w.ask(ctx, orderOf(i))
-			return err
-		})
-	}
-	return words, g.Wait()
 }

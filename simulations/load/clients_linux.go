@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"selvedge/simulations/orders"
 )
 
 // host is a process of clients.
@@ -42,10 +44,10 @@ func ServeClients(ctx context.Context, in io.Reader, out io.Writer, loops int) e
 		h.loops = append(h.loops, l)
 		g.Go(l.run)
 	}
-	return obey(ctx, in, out, h.handle)
+	return orders.Obey(ctx, in, out, h.handle)
 }
 
-func (h *host) handle(ctx context.Context, o *order) (word, error) {
+func (h *host) handle(ctx context.Context, o order) (word, error) {
 	g := h.groups[o.Group]
 	if g == nil {
 		g = &group{name: o.Group}
@@ -70,7 +72,7 @@ func (h *host) handle(ctx context.Context, o *order) (word, error) {
 }
 
 // connect makes the sockets of the tokens that were signed.
-func (h *host) connect(ctx context.Context, g *group, o *order) (word, error) {
+func (h *host) connect(ctx context.Context, g *group, o order) (word, error) {
 	to, err := parseTargets(o.URLs)
 	if err != nil {
 		return word{}, err

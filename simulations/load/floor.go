@@ -3,6 +3,8 @@ package load
 import (
 	"context"
 	"time"
+
+	"selvedge/simulations/orders"
 )
 
 // Floor is a process that does what the kernel can't be spared, and nothing
@@ -17,34 +19,34 @@ type Floor struct {
 // StartFloor starts `binary args...`, which must call ServeFloor. Its welcomes
 // have a payload of welcome bytes. Close it, unless there is an error.
 func StartFloor(ctx context.Context, binary string, welcome int, args ...string) (*Floor, error) {
-	w, err := startWorker(binary, args...)
+	w, err := orders.Start[order, word](binary, args...)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := w.ask(ctx, order{Do: "listen", Welcome: welcome})
+	answer, err := w.Ask(ctx, order{Do: "listen", Welcome: welcome})
 	if err != nil {
-		_ = w.stop() // the first error says more
+		_ = w.Stop() // the first error says more
 		return nil, err
 	}
 	return &Floor{URL: answer.URL, worker: w}, nil
 }
 
 // Close ends the process.
-func (f *Floor) Close() error { return f.worker.stop() }
+func (f *Floor) Close() error { return f.worker.Stop() }
 
 // PID is the process.
-func (f *Floor) PID() int { return f.worker.pid() }
+func (f *Floor) PID() int { return f.worker.PID() }
 
 // Sockets is how many are open.
 func (f *Floor) Sockets(ctx context.Context) (int, error) {
-	w, err := f.worker.ask(ctx, order{Do: "sockets"})
+	w, err := f.worker.Ask(ctx, order{Do: "sockets"})
 	return w.Sockets, err
 }
 
 // Prepare makes the packets of count messages of a channel, in memory: those
 // with the texts from number first on. Their places follow those of the last ones.
 func (f *Floor) Prepare(ctx context.Context, texts Texts, channel string, first, count int) error {
-	_, err := f.worker.ask(ctx, order{Do: "prepare", Texts: texts, Channel: channel, First: first, Count: count})
+	_, err := f.worker.Ask(ctx, order{Do: "prepare", Texts: texts, Channel: channel, First: first, Count: count})
 	return err
 }
 
@@ -53,6 +55,6 @@ func (f *Floor) Prepare(ctx context.Context, texts Texts, channel string, first,
 // sockets, batch frames per system call. It returns the moment before the first
 // write (Now), and how long all took.
 func (f *Floor) Write(ctx context.Context, first, count, batch int) (start int64, took time.Duration, err error) {
-	w, err := f.worker.ask(ctx, order{Do: "write", First: first, Count: count, Batch: batch})
+	w, err := f.worker.Ask(ctx, order{Do: "write", First: first, Count: count, Batch: batch})
 	return w.Start, time.Duration(w.End - w.Start), err
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"selvedge/simulations/orders"
 	"selvedge/wire"
 )
 
@@ -38,7 +39,7 @@ func ServeFloor(ctx context.Context, in io.Reader, out io.Writer, lose int) erro
 		}
 		_ = g.Wait()
 	}()
-	return obey(ctx, in, out, func(_ context.Context, o *order) (word, error) {
+	return orders.Obey(ctx, in, out, func(_ context.Context, o order) (word, error) {
 		switch o.Do {
 		case "listen":
 			return f.listen(o.Welcome, &g)
@@ -87,7 +88,7 @@ func (f *floor) listen(size int, g *errgroup.Group) (word, error) {
 	return word{URL: fmt.Sprintf("ws://127.0.0.1:%d/v1/socket", at.(*unix.SockaddrInet4).Port)}, nil
 }
 
-func (f *floor) prepare(o *order) error {
+func (f *floor) prepare(o order) error {
 	f.packets = f.packets[:0]
 	now := time.Now().UnixMilli()
 	for n := o.First; n < o.First+o.Count; n++ {
@@ -102,7 +103,7 @@ func (f *floor) prepare(o *order) error {
 }
 
 // write is the floor proper: each thread has its share of the sockets.
-func (f *floor) write(o *order) (word, error) {
+func (f *floor) write(o order) (word, error) {
 	if o.First < 0 || o.Count < 0 || o.First+o.Count > len(f.packets) || o.Batch < 1 {
 		return word{}, fmt.Errorf("packets %d to %d of %d, %d at a time", o.First, o.First+o.Count-1, len(f.packets), o.Batch)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"selvedge/edge/websocket"
@@ -123,12 +124,14 @@ func (r *receiver) frame(c *checker, op byte, payload []byte) (counted bool, rep
 	switch {
 	case err != nil:
 		return false, nil, r.wrong(err)
-	case !e.message:
-		r.group.count(func(s *Stats) { s.Others++ })
-		return false, nil, nil
+	case e.kind == message:
+		r.advance(e)
+		return true, nil, nil
+	case e.kind == left:
+		r.forget(e.channel)
 	}
-	r.advance(e)
-	return true, nil, nil
+	r.group.count(func(s *Stats) { s.Others++ })
+	return false, nil, nil
 }
 
 // welcome takes the first message.
@@ -174,6 +177,12 @@ func (r *receiver) advance(e entry) {
 		return
 	}
 	r.places = append(r.places, position{e.channel, e.seq})
+}
+
+// forget forgets a channel that the user has left: after another join its
+// messages go on somewhere else.
+func (r *receiver) forget(channel uint32) {
+	r.places = slices.DeleteFunc(r.places, func(p position) bool { return p.channel == channel })
 }
 
 func (r *receiver) wrong(err error) error {

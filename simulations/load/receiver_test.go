@@ -91,11 +91,7 @@ func TestWhatIsWrongIsNoticed(t *testing.T) {
 	text[0] = wholeText
 	fragment := testPacket(t, 2, 12)
 	fragment[0] = 0x02
-	inner, err := wire.Msgpack.Append(nil, wire.Gap{T: wire.TGap, Ch: testChannel, From: 1, To: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	gap := append(websocket.AppendHeader(nil, websocket.OpBinary, len(inner)), inner...)
+	gap := testFrame(t, wire.Gap{T: wire.TGap, Ch: testChannel, From: 1, To: 2})
 	tests := []struct {
 		name  string
 		bytes []byte
@@ -128,6 +124,47 @@ func TestWhatIsWrongIsNoticed(t *testing.T) {
 				r.group.ended(r, err)
 			}
 			if s := r.group.stats(); !tt.want(s) {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
+// testFrame is a server's message as a frame.
+func testFrame(t testing.TB, m any) []byte {
+	t.Helper()
+	inner, err := wire.Msgpack.Append(nil, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(websocket.AppendHeader(nil, websocket.OpBinary, len(inner)), inner...)
+}
+
+// Documents and changes of rooms are no messages, and end no socket. In a room that
+// was left and joined again, messages go on wherever it is then.
+func TestWhatIsNotCounted(t *testing.T) {
+	others := bytes.Join([][]byte{
+		testFrame(t, wire.ObjectMoved{T: wire.TObject, Key: "u:1", V: 2}),
+		testFrame(t, wire.Joined{T: wire.TJoined, Ch: "room:other", From: 1}),
+		testFrame(t, wire.Left{T: wire.TLeft, Ch: "room:other", V: 2}),
+	}, nil)
+	start := append(append(answer(), testWelcome(t)...), testPacket(t, 0, 10)...)
+	again := testPacket(t, 1, 20) // after 19, which did not come
+	for _, tt := range []struct {
+		name   string
+		bytes  []byte
+		others int64
+		lost   int64
+	}{
+		{"other rooms", others, 3, 1},
+		{"this one", append(others, testFrame(t, wire.Left{T: wire.TLeft, Ch: testChannel, V: 3})...), 4, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r, c := testReceiver(t)
+			if _, err := run(r, c, bytes.Join([][]byte{start, tt.bytes, again}, nil), 1<<20); err != nil {
+				t.Fatal(err)
+			}
+			if s := r.group.stats(); s.Others != tt.others || s.Lost != tt.lost || s.Frames != 2 || s.Wrong+s.Closed != 0 {
 				t.Errorf("%+v", s)
 			}
 		})

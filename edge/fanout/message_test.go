@@ -1,0 +1,1 @@
+package fanout_test
