@@ -116,7 +116,11 @@ func (g *greeting) readUser(id wire.UserID) (u greetedUser, err error) {
 		return u, err
 	}
 	g.memberships, u.Memberships = memberships, slices.Clone(memberships)
-	slices.SortStableFunc(all, func(x, y int) int { return cmp.Compare(g.rooms[y].last.TS, g.rooms[x].last.TS) })
+	// Those of the same millisecond are in order of their ids, which edges count on.
+	slices.SortFunc(all, func(x, y int) int {
+		a, b := &g.rooms[x], &g.rooms[y]
+		return cmp.Or(cmp.Compare(b.last.TS, a.last.TS), cmp.Compare(a.id, b.id))
+	})
 	g.order = all
 	u.recent = slices.Clone(all[:min(len(all), welcomeRooms)])
 	u.More = len(all) > welcomeRooms

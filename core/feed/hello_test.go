@@ -259,3 +259,33 @@ func TestHelloIsOfOneMoment(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Rooms that were active in the same millisecond are in order of their ids, whoever
+// else is asked for: an edge that has all of it would say the same.
+func TestHelloOfRoomsThatWereActiveAtOnce(t *testing.T) {
+	c := start(t, nil)
+	c.user("u1", `{}`)
+	c.user("u2", `{}`)
+	var all []wire.RoomID
+	for i := range 60 {
+		id := wire.RoomID(fmt.Sprintf("x%02d", i))
+		all = append(all, id)
+		c.room(id, `{}`, "u2")
+	}
+	some := []wire.RoomID{"x50", "x40", "x10"}
+	if _, err := c.writer.UserRooms(t.Context(), "u1", directory.RoomsChange{Add: some}); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range slices.Backward(all) {
+		c.publish(wire.RoomChannel(id), 10, 5000)
+	}
+	for _, h := range c.hello("u1", "u2") {
+		var ids []wire.RoomID
+		for _, r := range roomsOf(t, &h) {
+			ids = append(ids, r.ID)
+		}
+		if len(ids) != len(h.Memberships) || !slices.IsSorted(ids) {
+			t.Errorf("rooms %v", ids)
+		}
+	}
+}

@@ -82,7 +82,7 @@ func benchmarkPublish(b *testing.B, sockets, shown int, author string, refs []st
 	getting := 0
 	for k := range s.wheel.sockets() {
 		if getting++; shown > 1 && getting > sockets/shown {
-			k.more().focus = newFocus(nil, make([]wire.Seq, rigLogs))
+			k.more().focus = newFocus(nil, nil, make([]wire.Seq, rigLogs))
 		}
 	}
 	var objects []Object

@@ -33,12 +33,12 @@ func (g *goaways) watch(c *peer) {
 	}
 }
 
-func named(ids ...string) func() []wire.EdgeRef {
+func named(ids ...string) func(any) []wire.EdgeRef {
 	var out []wire.EdgeRef
 	for _, id := range ids {
 		out = append(out, wire.EdgeRef{ID: id, Region: "eu-west", URL: "http://" + id})
 	}
-	return func() []wire.EdgeRef { return out }
+	return func(any) []wire.EdgeRef { return out }
 }
 
 // Every session is asked once to go, evenly over three quarters of the window,
@@ -129,10 +129,10 @@ func TestDrainWithoutOthers(t *testing.T) {
 		}
 		var mu sync.Mutex
 		others := named()
-		r.e.Drain(g.start.Add(20*time.Second), func() []wire.EdgeRef {
+		r.e.Drain(g.start.Add(20*time.Second), func(any) []wire.EdgeRef {
 			mu.Lock()
 			defer mu.Unlock()
-			return others()
+			return others(nil)
 		})
 		pass(10 * time.Second)
 		if len(g.at) != 0 || r.e.Sockets() != 10 {

@@ -11,8 +11,9 @@ import (
 // focus is what a session has that gets frames of some of its rooms only
 // (rule 15). Topics and the inbox are no matter of focus.
 type focus struct {
-	all  bool             // all rooms are shown: it ends when the last of them has caught up
-	show []*cache.Channel // else the rooms that are shown, or will be when they are joined
+	all    bool             // all rooms are shown: it ends when the last of them has caught up
+	show   []*cache.Channel // else the rooms that are shown, or will be when they are joined again
+	absent []wire.Channel   // and others that will be when they are joined
 	// base is by log where the rooms were left that are not shown, but for those
 	// in left. Those of left that are shown have a position of their own, and wait
 	// for their turn to be late channels.
@@ -35,8 +36,8 @@ func isRoom(ch *cache.Channel) bool {
 	return room
 }
 
-func newFocus(show []*cache.Channel, base []wire.Seq) *focus {
-	return &focus{show: show, base: base, left: map[*cache.Channel]wire.Seq{}}
+func newFocus(show []*cache.Channel, absent []wire.Channel, base []wire.Seq) *focus {
+	return &focus{show: show, absent: absent, base: base, left: map[*cache.Channel]wire.Seq{}}
 }
 
 // shows reports whether a room's frames are wanted.
@@ -57,13 +58,17 @@ func (f *focus) forget(ch *cache.Channel) {
 	delete(f.unsure, ch)
 }
 
-// renew is for a room that is joined: it may be another channel of a name that
-// is shown.
+// renew is for a room that is joined: it may be one that is to be shown then, or
+// another channel of a name that is shown.
 func (f *focus) renew(ch *cache.Channel) {
 	for i := range f.show {
 		if f.show[i].Name == ch.Name {
 			f.show[i] = ch
 		}
+	}
+	if i := slices.Index(f.absent, ch.Name); i >= 0 {
+		f.absent = slices.Delete(f.absent, i, i+1)
+		f.show = append(f.show, ch)
 	}
 }
 

@@ -15,11 +15,17 @@ import (
 // focus asks for a focus; nil rooms are all. The reply has the rooms that are
 // late, and from where.
 func (p *peer) focus(id uint64, rooms []*cache.Channel) {
+	p.refocus(id, rooms, nil)
+	synctest.Wait()
+}
+
+// refocus is focus, which may be on its way yet; absent are rooms that are not joined.
+func (p *peer) refocus(id uint64, rooms []*cache.Channel, absent []wire.Channel) {
 	names := []wire.Channel{}
 	for _, ch := range rooms {
 		names = append(names, ch.Name)
 	}
-	p.sock.Focus(rooms, rooms == nil, func(late map[wire.Channel]wire.Seq) []byte {
+	p.sock.Focus(rooms, absent, rooms == nil, func(late map[wire.Channel]wire.Seq) []byte {
 		packets, err := Encode(struct {
 			T    string                    `json:"t"`
 			ID   uint64                    `json:"id"`
@@ -32,7 +38,6 @@ func (p *peer) focus(id uint64, rooms []*cache.Channel) {
 		}
 		return packets[p.codec]
 	})
-	synctest.Wait()
 }
 
 func activity(ch wire.Channel, seq wire.Seq) string { return fmt.Sprint("activity ", ch, " ", seq) }

@@ -485,7 +485,7 @@ func TestModel(t *testing.T) {
 			}
 			w.settle()
 			for _, rd := range w.readers { // all that was out of focus comes
-				rd.c.sock.Focus(nil, true, rd.focusReply(nil, true))
+				rd.c.sock.Focus(nil, nil, true, rd.focusReply(nil, true))
 			}
 			w.settle()
 			if t.Failed() {

@@ -97,7 +97,7 @@ func (rd *reader) focusReply(rooms []*cache.Channel, all bool) func(map[wire.Cha
 
 func (rd *reader) refocus() {
 	rooms, all := rd.pickFocus()
-	rd.c.sock.Focus(rooms, all, rd.focusReply(rooms, all))
+	rd.c.sock.Focus(rooms, nil, all, rd.focusReply(rooms, all))
 }
 
 // get is a reply that carries an object.

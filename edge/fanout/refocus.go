@@ -10,24 +10,33 @@ import (
 // Focus has the session get frames of these of its rooms only, or of all; of the
 // others it is told by activity. A room that it gains comes as a late channel,
 // from where it was left: reply is made of these positions. One without frames
-// since then needs nothing if all are shown. rooms is taken over.
-func (k *Socket) Focus(rooms []*cache.Channel, all bool, reply func(late map[wire.Channel]wire.Seq) []byte) {
-	k.shard.post(mail{fn: func(s *shard) { s.focus(k, rooms, all, reply) }})
+// since then needs nothing if all are shown. absent are rooms that the user is not in:
+// they have the focus when they are joined. Both lists are taken over.
+func (k *Socket) Focus(rooms []*cache.Channel, absent []wire.Channel, all bool, reply func(late map[wire.Channel]wire.Seq) []byte) {
+	k.shard.post(mail{fn: func(s *shard) { s.focus(k, rooms, absent, all, reply) }})
 }
 
 // focus is Socket.Focus.
-func (s *shard) focus(k *Socket, rooms []*cache.Channel, all bool, reply func(map[wire.Channel]wire.Seq) []byte) {
+func (s *shard) focus(k *Socket, rooms []*cache.Channel, absent []wire.Channel, all bool, reply func(map[wire.Channel]wire.Seq) []byte) {
 	if k.state != running {
 		return
 	}
+	absent = slices.DeleteFunc(absent, func(name wire.Channel) bool {
+		ch := s.roomOf(k, name)
+		if ch != nil { // it was joined while this was on its way
+			rooms = append(rooms, ch)
+		}
+		return ch != nil
+	})
 	var gained, lost []*cache.Channel
 	switch f := k.more().focus; {
 	case all && (f == nil || f.all):
 	case all:
 		gained = s.showAll(k)
 	case f == nil || f.all:
-		lost = s.showOnly(k, rooms)
+		lost = s.showOnly(k, rooms, absent)
 	default:
+		k.extra.focus.absent = absent
 		gained, lost = s.showOthers(k, rooms)
 	}
 	late := make(map[wire.Channel]wire.Seq, len(gained))
@@ -60,15 +69,15 @@ func (s *shard) showAll(k *Socket) (gained []*cache.Channel) {
 		}
 		gained = append(gained, ch)
 	}
-	f.all, f.show, f.told, f.unsure = true, nil, nil, nil
+	f.all, f.show, f.absent, f.told, f.unsure = true, nil, nil, nil, nil
 	return gained
 }
 
 // showOnly begins a focus where all rooms were shown. lost are those that are not
 // any more.
-func (s *shard) showOnly(k *Socket, rooms []*cache.Channel) (lost []*cache.Channel) {
+func (s *shard) showOnly(k *Socket, rooms []*cache.Channel, absent []wire.Channel) (lost []*cache.Channel) {
 	x := k.extra
-	f := newFocus(rooms, slices.Clone(s.pos))
+	f := newFocus(rooms, absent, slices.Clone(s.pos))
 	for _, l := range x.lags {
 		f.base[l.p] = l.at
 	}
@@ -115,6 +124,16 @@ func (s *shard) showOthers(k *Socket, rooms []*cache.Channel) (gained, lost []*c
 		gained = append(gained, ch)
 	}
 	return gained, lost
+}
+
+// roomOf is the room of that name that k's user is in, or nil.
+func (s *shard) roomOf(k *Socket, name wire.Channel) *cache.Channel {
+	for ch := range s.numbers.Of(k.user.rooms, wire.LogOf(name, len(s.pos))) {
+		if ch.Name == name {
+			return ch
+		}
+	}
+	return nil
 }
 
 // lose notes where k stands in a room that is not shown any more.

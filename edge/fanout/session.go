@@ -51,7 +51,7 @@ func (s *shard) begin(k *Socket, st *Start) {
 		s.addTopic(k, ch)
 	}
 	if st.Focused {
-		k.more().focus = newFocus(st.Focus, slices.Clone(st.At))
+		k.more().focus = newFocus(st.Focus, st.Absent, slices.Clone(st.At))
 	}
 	lacking := s.lacking(k)
 	for p := range s.pos {

@@ -129,12 +129,12 @@ func (k *Socket) Send(packet []byte) {
 // SendMessage encodes m and sends it. A message that has no form in the codec
 // is a programmer's error and closes the socket as such.
 func (k *Socket) SendMessage(m any) {
-	b, err := wire.Msgpack.Append(nil, m)
+	packet, err := k.shard.e.packet(k.form.Plain(), m)
 	if err != nil {
 		k.Close(wire.CloseReconnect, "internal")
 		return
 	}
-	k.Send(cache.PacketIn(k.form.Plain(), b))
+	k.Send(packet)
 }
 
 // Close closes the socket with a code, once what is pending has been written.
@@ -165,9 +165,11 @@ type Start struct {
 	From map[*cache.Channel]wire.Seq
 	// Joined are rooms that were joined after the session last looked.
 	Joined []Joined
-	// Focus are the rooms that the session gets frames of, if it is Focused; else
-	// it gets those of all. See Socket.Focus. It is taken over.
+	// Focus are the rooms that the session gets frames of, if it is Focused, and of
+	// Absent when they are joined; else it gets those of all. See Socket.Focus. Both
+	// are taken over.
 	Focus   []*cache.Channel
+	Absent  []wire.Channel
 	Focused bool
 	// Expires is when the session ends unless Expire says otherwise, to the next
 	// ping; zero = never.

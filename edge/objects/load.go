@@ -262,12 +262,15 @@ type seeded struct {
 }
 
 // Seed puts in a document that was read at state position read, as a welcome had
-// it. It does nothing if the document is known or asked for already.
+// it. One that is known or asked for already gives way to a later version: who was
+// told that must not be told an older one afterwards.
 func (o *Objects) Seed(key string, doc wire.Object, read wire.Seq) {
 	s := o.shardOf(key)
 	s.mu.Lock()
-	if s.peekLocked(key) != nil {
+	if e := s.peekLocked(key); e != nil {
+		evicted := s.aheadLocked(key, e, doc)
 		s.mu.Unlock()
+		o.drop(evicted)
 		return
 	}
 	if doc.V == 0 { // a welcome tells so that there is none

@@ -150,6 +150,20 @@ func (s *shard) bytes() int {
 	return s.existing.size + s.missing.size + s.keptSize
 }
 
+// aheadLocked takes a version that an answer had before its record came. What is
+// watched waits for the record, whose turn it is to be told of.
+func (s *shard) aheadLocked(key string, e *entry, doc wire.Object) (evicted []string) {
+	switch {
+	case e.obj == nil && (e.load.early == nil || e.load.early.V < doc.V):
+		e.load.early = s.objects.version(s, key, doc.V, doc.Data)
+	case e.obj != nil && e.obj.V < doc.V && len(e.watchers) == 0:
+		s.takeLocked(key, e)
+		e.obj = s.objects.version(s, key, doc.V, doc.Data)
+		return s.putLocked(key, e)
+	}
+	return nil
+}
+
 // change takes a record of the state log.
 func (s *shard) change(key string, v wire.Seq, data wire.Data) {
 	s.mu.Lock()

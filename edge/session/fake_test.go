@@ -28,23 +28,26 @@ type core struct {
 	epoch   string                            // guarded by mu
 	v       wire.Seq                          // guarded by mu: the state log's end
 	members map[wire.UserID][]wire.Membership // guarded by mu
+	moved   map[wire.UserID]wire.Seq          // guarded by mu: the last join or leave
 	fail    error                             // guarded by mu: of every query
 	answer  func(*wire.Query) *wire.Answer    // guarded by mu: nil, or nil's answer, = the usual one
 	hold    map[wire.QueryKind]chan struct{}  // guarded by mu: queries wait for its close
 	asked   []*wire.Query                     // guarded by mu
 	held    map[string]int                    // guarded by mu: wants less drops, by log and key
 	unlive  bool                              // guarded by mu: interests get no marker
-	unshown bool                              // guarded by mu: hellos describe no rooms
-	sent    uint64                            // guarded by mu
-	signals []*wire.Signal                    // guarded by mu
-	docs    map[string]wire.Object            // guarded by mu: by key
+	// marker, if not nil, makes a channel live that was wanted since a position.
+	marker  func(ch *cache.Channel, since wire.Seq)
+	unshown bool                   // guarded by mu: hellos describe no rooms
+	sent    uint64                 // guarded by mu
+	signals []*wire.Signal         // guarded by mu
+	docs    map[string]wire.Object // guarded by mu: by key
 	manager *Manager
 	silent  time.Time // guarded by mu: the last watermark of all logs; zero = now
 }
 
 func newCore(c *cache.Cache) *core {
 	return &core{
-		cache: c, epoch: "e1", v: 10, members: map[wire.UserID][]wire.Membership{},
+		cache: c, epoch: "e1", v: 10, members: map[wire.UserID][]wire.Membership{}, moved: map[wire.UserID]wire.Seq{},
 		hold: map[wire.QueryKind]chan struct{}{}, held: map[string]int{}, docs: map[string]wire.Object{},
 	}
 }
@@ -62,6 +65,7 @@ func (c *core) member(user wire.UserID, room wire.RoomID, from wire.Seq) *wire.S
 	defer c.mu.Unlock()
 	c.v++
 	c.members[user] = append(c.members[user], wire.Membership{Room: room, From: from, V: c.v})
+	c.moved[user] = c.v
 	return &wire.StateRecord{Kind: wire.StateMember, Room: room, User: user, From: from, V: c.v}
 }
 
@@ -76,7 +80,7 @@ func (c *core) leave(room wire.RoomID) *wire.StateRecord {
 			rest = append(rest, m)
 		}
 	}
-	c.members["u1"] = rest
+	c.members["u1"], c.moved["u1"] = rest, c.v
 	return &wire.StateRecord{Kind: wire.StateMember, Room: room, User: "u1", Deleted: true, V: c.v}
 }
 
@@ -167,12 +171,11 @@ func (c *core) answerLocked(q *wire.Query) *wire.Answer {
 	case wire.QHello:
 		var hellos []wire.Hello
 		for _, user := range q.Users {
-			h := wire.Hello{User: encoded(wire.UserInfo{ID: user, Data: wire.Data{0x80}}), Memberships: c.members[user]}
+			h := wire.Hello{User: encoded(wire.UserInfo{ID: user, Data: wire.Data{0x80}}), Memberships: c.members[user], RoomsV: c.moved[user]}
 			for _, m := range h.Memberships {
 				if !c.unshown {
 					h.Rooms = append(h.Rooms, encoded(room(m.Room)))
 				}
-				h.RoomsV = max(h.RoomsV, m.V)
 			}
 			hellos = append(hellos, h)
 		}
@@ -257,7 +260,9 @@ func (c *core) Want(p wire.LogID, wants ...upstream.Want) {
 		if w.Sent != nil {
 			w.Sent(7)
 		}
-		if ch, ok := w.Token.(*cache.Channel); ok && !c.unlive {
+		if ch, ok := w.Token.(*cache.Channel); ok && c.marker != nil {
+			go c.marker(ch, w.Since)
+		} else if ok && !c.unlive {
 			ch.SetLive(w.Since)
 			c.engine.Covered(p)
 		}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"slices"
@@ -49,16 +50,13 @@ func (s *session) hello(w *work, msg *wire.ClientMessage) (waits bool) {
 		s.close(wire.CloseMalformed, "focus: "+err.Error())
 		return false
 	}
-	s.user, s.grants = s.m.attach(wire.UserID(claims.User)), newGrants(claims)
+	s.user = s.m.attach(wire.UserID(claims.User))
+	s.grant(claims)
 	g := &greeting{
 		s: s, u: s.user, resume: r, topics: msg.Topics, focus: focus, focused: !all,
 		expires: claims.Expires.Add(leeway), deadline: time.Now().Add(queryTimeout),
 	}
-	if s.welcomeHere(g) {
-		return false
-	}
-	s.m.hellos.ask(g)
-	return true
+	return s.greet(g)
 }
 
 // welcome begins the session with the core's answer, and lets it go on. done says
@@ -76,18 +74,43 @@ func (s *session) welcome(g *greeting, a *wire.Answer, h *wire.Hello, at []wire.
 	s.m.cfg.Events.Resume(result)
 	o := s.open(g, a, h, r, at)
 	if known || h.More {
-		s.m.learnHello(g.u.id(), a, h, at)
+		s.m.learnHello(g.u, a, h, at)
 	}
-	if missing, posted := s.post(g.u, o); !posted {
-		// The questions that are left concern few sessions: they don't hold up the
-		// others of the batch.
-		s.m.spawn(func() {
-			s.complete(g.u, o, missing)
+	ahead := r != nil && !g.u.reaches(r.cursor.V, h, a.V)
+	if !ahead {
+		if _, posted := s.post(g.u, o); posted {
 			s.m.greeted(g, true)
-		})
+			return true
+		}
+	}
+	// What is left concerns few sessions: it doesn't hold up the others of the batch.
+	s.m.spawn(func() {
+		if !ahead || s.await(g) {
+			s.complete(g.u, o)
+		}
+		s.m.greeted(g, true)
+	})
+	return false
+}
+
+// reaches reports whether the user's memberships are known here up to state position
+// v, after a hello was answered at read.
+func (u *user) reaches(v wire.Seq, h *wire.Hello, read wire.Seq) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.v >= h.RoomsV && v <= read || v <= u.m.seen.upto()
+}
+
+// await waits until this edge has told of all that the client was told of elsewhere:
+// else it would be in rooms that it knows it has left. It closes the socket of one
+// that waited for too long.
+func (s *session) await(g *greeting) bool {
+	ctx, cancel := context.WithDeadline(s.m.ctx, g.deadline)
+	defer cancel()
+	if err := s.m.seen.await(ctx, g.resume.cursor.V, true); err != nil {
+		s.close(wire.CloseReconnect, "unavailable: this edge is behind what the client has seen")
 		return false
 	}
-	s.m.greeted(g, true)
 	return true
 }
 
@@ -160,16 +183,20 @@ func (s *session) open(g *greeting, a *wire.Answer, h *wire.Hello, r *resume, as
 	return o
 }
 
-// complete asks for what is missing until the start is posted.
-func (s *session) complete(u *user, o *opening, missing wire.RoomID) {
+// complete posts the start, and asks for what is missing for that.
+func (s *session) complete(u *user, o *opening) {
 	o.fetched = map[wire.RoomID]wire.RoomInfo{}
-	for posted := false; !posted; missing, posted = s.post(u, o) {
-		info, err := s.m.room(missing)
+	for {
+		missing, posted := s.post(u, o)
+		if posted {
+			return
+		}
+		room, err := s.m.room(missing)
 		if err != nil {
 			s.close(wire.CloseReconnect, "unavailable: "+err.Error())
 			return
 		}
-		o.fetched[missing] = info
+		o.fetched[missing] = room.info
 	}
 }
 
@@ -209,7 +236,7 @@ func (s *session) postLocked(u *user, o *opening) (missing wire.RoomID, posted b
 	st.From = u.beginningsLocked(o.hello.Memberships, st.At)
 	if o.focused {
 		st.Focused = true
-		st.Focus = u.channelsLocked(o.focus)
+		st.Focus, st.Absent = u.channelsLocked(o.focus)
 	}
 	if r := o.resume; r != nil && len(r.cursor.Behind) > 0 {
 		st.Behind = map[*cache.Channel]wire.Seq{}

@@ -230,3 +230,48 @@ func TestAnAnswerInUseIsNotOverwritten(t *testing.T) {
 		}
 	})
 }
+
+// Who has seen elsewhere that it left a room is not in it here, though this edge has
+// yet to hear of it; nor is it told again.
+func TestResumeAheadOfThisEdge(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.core.member("u1", "a", 5)
+		r.hello("u1", "").one("welcome") // knows of a
+		r.publish(wire.Frame{Ch: "room:a", Seq: 101, Prev: 90})
+		left := r.core.leave("a")
+		begun := time.Now()
+		c := r.hello("u1", fmt.Sprintf(`,"resume":{"epoch":"e1",%s,"v":%d}`, at100, left.V))
+		if got := types(c.take()); len(got) != 0 {
+			t.Errorf("before this edge has heard of it: %v", got)
+		}
+		r.m.State([]*wire.StateRecord{left}, left.V)
+		if w := c.one("welcome"); w.str("resumed") != "true" || w.str("rooms") != "[]" {
+			t.Errorf("%v", w)
+		}
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("it waited for %v more", took)
+		}
+		// What it claims to have seen may never come.
+		c = r.hello("u1", `,"resume":{"epoch":"e1",`+at100+`,"v":100000}`)
+		<-time.After(queryTimeout + time.Second)
+		c.ended(wire.CloseReconnect)
+	})
+}
+
+// A room that was joined after the core's answer was read, and that the client knows
+// of, gives nothing from before the join.
+func TestNothingFromBeforeAJoinThatTheAnswerLacks(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.core.member("u1", "a", 5)
+		open := r.core.gate(wire.QHello)
+		c := r.hello("u1", `,"resume":{"epoch":"e1",`+at100+`,"v":12}`)
+		joined := r.core.member("u1", "b", 110)
+		r.m.State([]*wire.StateRecord{joined}, joined.V)
+		open()
+		c.one("welcome")
+		r.publish(wire.Frame{Ch: "room:b", Seq: 105, Prev: 90}, wire.Frame{Ch: "room:b", Seq: 111, Prev: 105})
+		if m := c.one("message"); m.str("seq") != "111" {
+			t.Errorf("got %v", m)
+		}
+	})
+}

@@ -39,8 +39,13 @@ const (
 	// them do so in a second: another edge has died, or a network. The core's work
 	// then grows with the time that they take, rather than with their number. Who is
 	// new waits for nobody, and takes those along who wait.
-	stormGap  = 250 * time.Millisecond
-	stormRate = 20
+	//
+	// The longer a storm lasts the longer they wait: a tenth of that, up to longestGap.
+	// So the questions of a storm are few however slow the machines are.
+	stormGap   = 250 * time.Millisecond
+	longestGap = 2 * time.Second
+	stormPart  = 10
+	stormRate  = 20
 	// maxHelloQueries bounds the questions under way: at 150 ms to the core and
 	// back, some 27,000 hellos per second.
 	maxHelloQueries = 64
@@ -76,17 +81,24 @@ func (g *greeting) fresh() bool { return g.resume == nil }
 type frequency struct {
 	second    int64
 	now, last int
+	began     int64 // the second in which the storm began; 0 = there is none
 }
 
 func (r *frequency) add(now time.Time) {
 	r.turn(now)
-	r.now++
+	if r.now++; r.now > stormRate && r.began == 0 {
+		r.began = r.second
+	}
 }
 
-// storm reports whether there were more than stormRate in one of both.
-func (r *frequency) storm(now time.Time) bool {
+// storm reports whether there were more than stormRate in one of both, and since when
+// in a row.
+func (r *frequency) storm(now time.Time) (lasts time.Duration, is bool) {
 	r.turn(now)
-	return max(r.now, r.last) > stormRate
+	if r.began == 0 {
+		return 0, false
+	}
+	return now.Sub(time.Unix(r.began, 0)), true
 }
 
 func (r *frequency) turn(now time.Time) {
@@ -96,6 +108,9 @@ func (r *frequency) turn(now time.Time) {
 		r.second, r.last, r.now = s, r.now, 0
 	default:
 		r.second, r.last, r.now = s, 0, 0
+	}
+	if max(r.now, r.last) <= stormRate {
+		r.began = 0
 	}
 }
 
@@ -196,9 +211,10 @@ func (h *hellos) next(now time.Time) (batch []*greeting, wait time.Duration) {
 	}
 	if since := now.Sub(h.last); n < wire.MaxHellos {
 		gap := time.Duration(0)
+		lasts, storm := h.back.storm(now)
 		switch {
-		case h.back.storm(now) && len(h.ready.fresh) == 0:
-			gap = stormGap
+		case storm && len(h.ready.fresh) == 0:
+			gap = min(max(stormGap, lasts/stormPart), longestGap)
 		case h.flying > 0:
 			gap = helloGap
 		}

@@ -33,8 +33,9 @@ type floor struct {
 // that it may be older than a client would think.
 func (m *Manager) read(q *wire.Query) (a *wire.Answer, stale bool, err error) {
 	p := wire.LogOf(q.Ch, m.cfg.Cache.Logs())
+	heard := m.heard(p)
 	here, sure := m.cached(q)
-	if stale = m.stale(p); here != nil && (sure || stale) { // nobody needs to wait for a link that is down
+	if stale = heard.stale(); here != nil && (sure || stale) { // nobody needs to wait for a link that is down
 		m.cfg.Events.Cache("history", hitOrMiss(true), 1)
 		return here, stale, nil
 	}
@@ -42,7 +43,7 @@ func (m *Manager) read(q *wire.Query) (a *wire.Answer, stale bool, err error) {
 	q.V = m.cfg.Cache.Log(p).Pos() // whoever answers has seen what we have
 	answer, err, _ := m.pages.asked.Do(pageKey(q), func() (any, error) { return m.askPage(q) })
 	if err == nil {
-		return answer.(*wire.Answer), m.stale(p), nil
+		return answer.(*wire.Answer), heard.stale(), nil
 	}
 	if here != nil {
 		return here, true, nil

@@ -51,6 +51,13 @@ func (l *lasts) learn(ch *cache.Channel, said last) {
 	}
 }
 
+// reset forgets everything, for other logs.
+func (l *lasts) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.of)
+}
+
 // knowledge says what is known of a channel's end.
 type knowledge uint8
 

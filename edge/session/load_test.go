@@ -168,3 +168,31 @@ func TestAStormOfReturnsIsFewQuestions(t *testing.T) {
 		}
 	})
 }
+
+// A storm that lasts, as where machines have no time, is not many more questions.
+func TestALongStormIsFewQuestions(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		const lasts = 40 * time.Second
+		var all []*client
+		for i := range int(lasts / (25 * time.Millisecond)) {
+			all = append(all, r.dial().send(fmt.Sprintf(`{"t":"hello","token":"b%d","resume":{"epoch":"e1",%s,"v":10}}`, i, at100)))
+			time.Sleep(25 * time.Millisecond)
+		}
+		time.Sleep(longestGap)
+		for _, c := range all {
+			c.one("welcome")
+		}
+		// Those before the storm is known; then four a second until a tenth of what it lasts
+		// is more than stormGap, then 10/t a second up to longestGap.
+		if n := len(r.core.questions(wire.QHello)); n > stormRate+2+10+21+11 {
+			t.Errorf("%d questions for %d sessions in %v", n, len(all), lasts)
+		}
+		// It is over: who comes back alone does not wait.
+		time.Sleep(3 * time.Second)
+		begun := time.Now()
+		r.dial().send(`{"t":"hello","token":"last","resume":{"epoch":"e1",` + at100 + `,"v":10}}`).one("welcome")
+		if took := time.Since(begun); took > 0 {
+			t.Errorf("after the storm one waited for %v", took)
+		}
+	})
+}

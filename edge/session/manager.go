@@ -46,9 +46,11 @@ type Events struct {
 	Resume func(result string)                   // "fresh", "resumed", "refused"
 	Query  func(kind string, took time.Duration) // a client's request was answered
 	Fill   func(result string)                   // "ok", "failed"
-	// Cache is called when n objects, rosters, rooms or pages were asked for:
-	// result is "hit" or "miss".
+	// Cache is called when n objects, rosters, rooms, pages or welcomes were asked
+	// for: result is "hit" or "miss".
 	Cache func(kind, result string, n int)
+	// Asked is called when the core is asked for a welcome, with one of Reasons.
+	Asked func(why string)
 }
 
 func (e Events) withDefaults() Events {
@@ -63,6 +65,9 @@ func (e Events) withDefaults() Events {
 	}
 	if e.Cache == nil {
 		e.Cache = func(string, string, int) {}
+	}
+	if e.Asked == nil {
+		e.Asked = func(string) {}
 	}
 	return e
 }
@@ -98,6 +103,8 @@ type Manager struct {
 	wg     sync.WaitGroup  // every goroutine that a message or a record started
 	engine Engine          // set once by Run, before the first message
 	epoch  atomic.Pointer[string]
+	// learning keeps the epoch while something is learned of an answer.
+	learning sync.RWMutex
 
 	mu      sync.Mutex
 	users   *keyed.Set[wire.UserID, user] // guarded by mu
@@ -118,6 +125,7 @@ type Manager struct {
 	lasts   lasts
 	pages   pages
 	begun   begun
+	told    tellings
 
 	mentions *rate.Limiter
 }
@@ -130,6 +138,7 @@ func New(cfg Config) *Manager {
 		hellos:   hellos{kick: make(chan struct{}, 1), readers: newHelloReaders(), new: map[*user]*newcomer{}},
 		seen:     seen{busy: map[*op]wire.Seq{}},
 		lasts:    lasts{of: map[*cache.Channel]last{}},
+		told:     newTellings(),
 		mentions: newMentions(),
 		pages:    pages{floors: map[*cache.Channel]floor{}},
 		fills:    fills{asked: map[*cache.Channel]wire.Seq{}, reach: map[wire.LogID]wire.Seq{}, cut: map[wire.LogID]wire.Seq{}, tight: map[wire.LogID]int{}},
@@ -199,7 +208,9 @@ func (m *Manager) Idle() bool { return m.serving.Load() == 0 }
 // SetEpoch tells the identity of the logs that are followed from now on. If it
 // changed, every user is forgotten; their sockets are the engine's to close.
 func (m *Manager) SetEpoch(epoch string) {
+	m.learning.Lock()
 	old := *m.epoch.Swap(&epoch)
+	m.learning.Unlock()
 	if old == epoch || old == "" {
 		return
 	}
@@ -212,6 +223,7 @@ func (m *Manager) SetEpoch(epoch string) {
 	}
 	m.objects.Reset()
 	m.rosters.Reset()
+	m.lasts.reset()
 	m.begun.reset()
 	m.seen.reset()
 }

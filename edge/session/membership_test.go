@@ -225,7 +225,11 @@ func TestAnotherEpochStartsAfresh(t *testing.T) {
 		r.m.State([]*wire.StateRecord{a, b}, b.V)
 		synctest.Wait()
 
-		r.core.set(func() { r.core.epoch, r.core.v, r.core.members = "e2", 3, map[wire.UserID][]wire.Membership{} })
+		r.core.set(func() {
+			r.core.epoch, r.core.v = "e2", 3
+			clear(r.core.members)
+			clear(r.core.moved)
+		})
 		for p := range wire.LogID(logs) {
 			r.m.cfg.Cache.Log(p).Restart(50)
 		}
@@ -274,4 +278,33 @@ func TestATopicHeldOverAnEpochComesAlive(t *testing.T) {
 		c.one("message")
 		open()
 	})
+}
+
+// What was said of logs that are gone is not learned for those of now.
+func TestNothingIsLearnedOfAnotherEpoch(t *testing.T) {
+	for kind, request := range map[wire.QueryKind]string{wire.QRooms: `{"t":"rooms","id":1}`, wire.QHello: ""} {
+		bubble(t, func(t *testing.T, r *rig) {
+			r.core.member("u1", "a", 5)
+			c := r.hello("u1", "")
+			c.one("welcome")
+			open := r.core.gate(kind)
+			if c.send(request); kind == wire.QHello {
+				r.hello("u1", "")
+			}
+			synctest.Wait()
+			for p := range wire.LogID(logs) {
+				r.m.cfg.Cache.Log(p).Restart(50)
+			}
+			r.m.SetEpoch("e2")
+			r.engine.Restart([]wire.Seq{50, 50}, "epoch")
+			r.m.State(nil, 3)
+			open()
+			synctest.Wait()
+			_, room := r.m.objects.Peek("room:a")
+			_, user := r.m.objects.Peek("user:u1")
+			if room || user || len(r.m.lasts.of) > 0 {
+				t.Errorf("%s: learned of the room: %t, of the user: %t, of %d channels", kind, room, user, len(r.m.lasts.of))
+			}
+		})
+	}
 }

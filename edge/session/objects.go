@@ -32,19 +32,18 @@ func (s *session) get(msg *wire.ClientMessage) (now, later func() error) {
 			return refused(err), nil
 		}
 	}
-	found := make([]*objects.Object, len(keys))
+	found, heard := make([]*objects.Object, len(keys)), s.m.heard(wire.StateLog)
 	if s.seenHere() && s.atHand(keys, found) {
 		return func() error {
-			s.sendObjects(msg, found, s.m.stale(wire.StateLog))
+			s.sendObjects(msg, found, heard.stale())
 			return nil
 		}, nil
 	}
 	return nil, func() error {
-		was := s.m.stale(wire.StateLog) // some of it is read before the core is asked for the rest
 		if err := s.look(keys, found); err != nil {
 			return err
 		}
-		s.sendObjects(msg, found, was || s.m.stale(wire.StateLog))
+		s.sendObjects(msg, found, heard.stale())
 		return nil
 	}
 }

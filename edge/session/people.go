@@ -55,19 +55,11 @@ func (s *session) seenHere() bool {
 
 // catchUp waits until this edge is as far as the client was elsewhere.
 func (s *session) catchUp(ctx context.Context) error {
-	for !s.seenHere() {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(catchUpPause):
-		}
+	if s.more == nil {
+		return nil
 	}
-	return nil
+	return s.m.seen.await(ctx, s.more.least, false)
 }
-
-// catchUpPause is how long catchUp waits to look again: the state log comes with
-// its next record or watermark.
-const catchUpPause = 20 * time.Millisecond
 
 // members answers with a page of a room's members.
 func (s *session) members(msg *wire.ClientMessage) (later func() error) {
@@ -84,12 +76,13 @@ func (s *session) members(msg *wire.ClientMessage) (later func() error) {
 		if err := s.catchUp(ctx); err != nil {
 			return err
 		}
+		heard := s.m.heard(wire.StateLog)
 		ids, next, count, err := s.m.rosters.Page(ctx, msg.Room, wire.UserID(after), limit(msg.Limit, 100, wire.MaxPage))
 		if err != nil {
 			return err
 		}
 		s.sock.SendMessage(wire.Members{
-			T: wire.TReply, ID: msg.ID, Members: list(ids), Next: next, MemberCount: count, Stale: s.m.stale(wire.StateLog),
+			T: wire.TReply, ID: msg.ID, Members: list(ids), Next: next, MemberCount: count, Stale: heard.stale(),
 		})
 		return nil
 	}
@@ -110,7 +103,7 @@ func (s *session) search(msg *wire.ClientMessage) (later func() error) {
 		if err := s.catchUp(ctx); err != nil {
 			return err
 		}
-		was := s.m.stale(wire.StateLog) // the rooms are those of now, whatever has to be waited for
+		heard := s.m.heard(wire.StateLog)
 		rooms := []wire.RoomID{msg.Room}
 		if msg.Room == "" {
 			rooms = s.user.roomIDs()
@@ -127,7 +120,7 @@ func (s *session) search(msg *wire.ClientMessage) (later func() error) {
 		if err := s.m.objects.Get(ctx, keys, found); err != nil {
 			return err
 		}
-		s.sendFound(msg, ids, found, was || s.m.stale(wire.StateLog))
+		s.sendFound(msg, ids, found, heard.stale())
 		return nil
 	}
 }

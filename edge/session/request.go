@@ -174,7 +174,7 @@ func (s *session) refresh(msg *wire.ClientMessage) {
 		s.fail(msg.ID, wire.Unauthorized, err.Error())
 		return
 	}
-	s.grants = newGrants(claims)
+	s.grant(claims)
 	s.sock.Expire(claims.Expires.Add(leeway))
 	s.sock.SendMessage(wire.Reply{T: wire.TReply, ID: msg.ID})
 }
@@ -212,7 +212,8 @@ func (s *session) focus(msg *wire.ClientMessage) {
 		return
 	}
 	id := msg.ID
-	s.sock.Focus(s.user.channels(rooms), all, func(late map[wire.Channel]wire.Seq) []byte {
+	shown, absent := s.user.channels(rooms)
+	s.sock.Focus(shown, absent, all, func(late map[wire.Channel]wire.Seq) []byte {
 		return s.encode(wire.Focused{T: wire.TReply, ID: id, Late: late})
 	})
 }

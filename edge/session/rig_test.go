@@ -39,7 +39,7 @@ func bubble(t *testing.T, test func(t *testing.T, r *rig)) {
 		r := &rig{t: t, core: newCore(c)}
 		r.m = New(Config{
 			Cache: c, Upstream: r.core, Verify: verify, Edge: wire.EdgeInfo{ID: "edge-1", Region: "eu-west"},
-			Ping: 25 * time.Second, Logger: slog.New(slog.DiscardHandler), StateBytes: 1 << 20,
+			Ping: 25 * time.Second, Logger: slog.New(slog.DiscardHandler), StateBytes: 4 << 20,
 		})
 		r.core.manager = r.m
 		loops := []transport.Loop{transport.NewPortable(transport.Config{}), transport.NewPortable(transport.Config{})}

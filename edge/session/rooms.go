@@ -17,11 +17,11 @@ func (s *session) rooms(msg *wire.ClientMessage) (now, later func() error) {
 	if err != nil {
 		return refused(refuse(wire.BadRequest, "%s", err)), nil
 	}
-	most := limit(msg.Limit, 100, wire.MaxPage)
+	most, heard := limit(msg.Limit, 100, wire.MaxPage), s.m.heard(wire.StateLog)
 	if s.seenHere() && !s.user.moves() {
 		if r, ok := s.roomsHere(wire.RoomID(after), most); ok {
 			return func() error {
-				r.T, r.ID, r.Stale = wire.TReply, msg.ID, s.m.stale(wire.StateLog)
+				r.T, r.ID, r.Stale = wire.TReply, msg.ID, heard.stale()
 				s.sock.SendMessage(r)
 				return nil
 			}, nil
@@ -36,13 +36,9 @@ func (s *session) rooms(msg *wire.ClientMessage) (now, later func() error) {
 		if err != nil {
 			return err
 		}
-		for i := range a.Rooms {
-			if r := &a.Rooms[i]; int(r.P) < len(at) {
-				s.m.learn(r, a.V, at[r.P])
-			}
-		}
+		s.m.learn(a, a.Rooms, at)
 		s.sock.SendMessage(wire.Rooms{
-			T: wire.TReply, ID: msg.ID, Rooms: list(a.Rooms), Next: a.Next, Stale: s.m.stale(wire.StateLog),
+			T: wire.TReply, ID: msg.ID, Rooms: list(a.Rooms), Next: a.Next, Stale: heard.stale(),
 		})
 		return nil
 	}
@@ -84,21 +80,24 @@ func (u *user) roomsAfter(after wire.RoomID) []*cache.Channel {
 	return list
 }
 
-// channels are those of the rooms among ids that the user is in.
-func (u *user) channels(ids []wire.RoomID) []*cache.Channel {
+// channels are those of the rooms among ids that the user is in, and the names of the
+// others.
+func (u *user) channels(ids []wire.RoomID) (in []*cache.Channel, out []wire.Channel) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.channelsLocked(ids)
 }
 
-func (u *user) channelsLocked(ids []wire.RoomID) []*cache.Channel {
-	list := make([]*cache.Channel, 0, len(ids))
+func (u *user) channelsLocked(ids []wire.RoomID) (in []*cache.Channel, out []wire.Channel) {
+	in = make([]*cache.Channel, 0, len(ids))
 	for _, id := range ids {
 		if ch := u.roomLocked(id); ch != nil {
-			list = append(list, ch)
+			in = append(in, ch)
+		} else {
+			out = append(out, wire.RoomChannel(id))
 		}
 	}
-	return list
+	return in, out
 }
 
 // roomIDs are the user's rooms.
@@ -143,13 +142,28 @@ func (m *Manager) info(ch *cache.Channel) (wire.RoomInfo, bool) {
 	}, true
 }
 
-// learn keeps what the core said of a room at state position read, so that the
-// next who ask are answered here. since is where the room's log stood here when
-// the core was asked.
-func (m *Manager) learn(r *wire.RoomInfo, read, since wire.Seq) {
+// learn keeps what the core said of rooms, so that the next who ask are answered here.
+// at is where the logs stood here when the core was asked. What was said of other logs
+// than those of now is not learned.
+func (m *Manager) learn(a *wire.Answer, rooms []wire.RoomInfo, at []wire.Seq) {
+	m.learning.RLock()
+	defer m.learning.RUnlock()
+	if a.Epoch == *m.epoch.Load() {
+		for i := range rooms {
+			m.learnRoom(&rooms[i], a.V, at)
+		}
+	}
+}
+
+// learnRoom is learn for one room, that was read at a state position; learning is
+// held.
+func (m *Manager) learnRoom(r *wire.RoomInfo, read wire.Seq, at []wire.Seq) {
+	if int(r.P) >= len(at) {
+		return
+	}
 	m.objects.Seed(roomPrefix+string(r.ID), wire.Object{V: r.V, Data: r.Data}, read)
 	m.rosters.Seed(r.ID, r.MemberCount, read)
 	if ch := m.cfg.Cache.Find(wire.RoomChannel(r.ID)); ch != nil {
-		m.lasts.learn(ch, last{r.Seq, r.TS, since})
+		m.lasts.learn(ch, last{r.Seq, r.TS, at[r.P]})
 	}
 }

@@ -42,6 +42,34 @@ func TestStaleAnswers(t *testing.T) {
 	}
 }
 
+// An answer that was long in coming is no younger than what was heard when it was asked
+// for: watermarks that come meanwhile may be of another core.
+func TestAnAnswerIsAsOldAsItsQuestion(t *testing.T) {
+	for request, kind := range map[string]wire.QueryKind{
+		`"t":"get","objects":["room:mine"]`: wire.QGet, `"t":"members","room":"mine"`: wire.QMembers, `"t":"search","prefix":"u"`: wire.QRoster,
+		`"t":"rooms"`: wire.QRooms, `"t":"history","ch":"room:mine"`: wire.QHistory,
+	} {
+		for took, want := range map[time.Duration]string{2 * time.Second: "null", 4 * time.Second: "true"} {
+			bubble(t, func(t *testing.T, r *rig) {
+				r.core.unshown = true // so that the core is asked for the room
+				r.core.member("u1", "mine", 5)
+				c := r.hello("u1", "")
+				c.one("welcome")
+				answer := r.core.gate(kind)
+				c.send(`{"id":7,` + request + `}`)
+				if got := c.take(); len(got) != 0 {
+					t.Fatalf("%s: answered without the core: %v", request, got)
+				}
+				<-time.After(took)
+				answer()
+				if m := c.one("reply"); m.str("stale") != want {
+					t.Errorf("%s, after %v: stale is %s, want %s", request, took, m.str("stale"), want)
+				}
+			})
+		}
+	}
+}
+
 // Before the first watermark an edge has three seconds to get one.
 func TestStaleBeforeTheFirstWatermark(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"slices"
 	"sync"
 
@@ -12,10 +13,19 @@ import (
 // seen works out up to which state position every session was told of its
 // memberships: the position of the log, unless a change is still on its way.
 type seen struct {
-	mu   sync.Mutex
-	pos  wire.Seq         // guarded by mu: everything up to it was taken
-	busy map[*op]wire.Seq // guarded by mu
-	told wire.Seq         // guarded by mu
+	mu      sync.Mutex
+	pos     wire.Seq             // guarded by mu: everything up to it was taken
+	busy    map[*op]wire.Seq     // guarded by mu
+	told    wire.Seq             // guarded by mu
+	waiting map[*waiter]struct{} // guarded by mu; nil while nobody does
+}
+
+// waiter waits for a position.
+type waiter struct {
+	v     wire.Seq
+	told  bool          // of told, else of pos
+	ended bool          // the logs are others: it won't come
+	done  chan struct{} // closed when it has come, or ended is set
 }
 
 func (s *seen) begin(o *op, v wire.Seq) {
@@ -36,6 +46,11 @@ func (s *seen) reset() {
 	s.mu.Lock()
 	s.pos, s.told = 0, 0
 	clear(s.busy)
+	for w := range s.waiting {
+		w.ended = true
+		close(w.done)
+	}
+	s.waiting = nil
 	s.mu.Unlock()
 }
 
@@ -52,6 +67,48 @@ func (s *seen) advance(pos wire.Seq, tell func(wire.Seq)) {
 	if v > s.told {
 		s.told = v
 		tell(v)
+	}
+	for w := range s.waiting {
+		if s.reachedLocked(w) {
+			close(w.done)
+			delete(s.waiting, w)
+		}
+	}
+}
+
+func (s *seen) reachedLocked(w *waiter) bool {
+	if w.told {
+		return w.v <= s.told
+	}
+	return w.v <= s.pos
+}
+
+// await waits until everything up to v was taken; or, with told, until every session
+// was told of it. It fails when ctx ends, or the log does.
+func (s *seen) await(ctx context.Context, v wire.Seq, told bool) error {
+	w := &waiter{v: v, told: told}
+	s.mu.Lock()
+	if s.reachedLocked(w) {
+		s.mu.Unlock()
+		return nil
+	}
+	w.done = make(chan struct{})
+	if s.waiting == nil {
+		s.waiting = map[*waiter]struct{}{}
+	}
+	s.waiting[w] = struct{}{}
+	s.mu.Unlock()
+	select {
+	case <-w.done:
+		if w.ended {
+			return upstream.ErrUnavailable
+		}
+		return nil
+	case <-ctx.Done():
+		s.mu.Lock()
+		delete(s.waiting, w)
+		s.mu.Unlock()
+		return ctx.Err()
 	}
 }
 

@@ -28,6 +28,7 @@ type user struct {
 	mu      sync.Mutex
 	loaded  bool
 	gone    bool
+	born    turn         // bounds where the memberships began
 	v       wire.Seq     // of the last join or leave that is known
 	rooms   fanout.Rooms // and the inbox; held
 	changes *changes
@@ -111,6 +112,7 @@ func (m *Manager) drop(u *user) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.gone = true
+	m.told.forget(u)
 	for ch := range m.engine.Numbers().All(u.rooms) {
 		m.release(ch)
 	}
@@ -148,6 +150,7 @@ func (u *user) load(h *wire.Hello, since func(*cache.Channel) wire.Seq) {
 	}
 	rooms = append(rooms, u.m.acquire(u.inbox, since))
 	u.rooms = u.m.engine.Numbers().Rooms(rooms)
+	u.born = u.m.begun.done(u.m.cfg.Cache.Logs(), time.Now())
 	u.loaded, u.v = true, h.RoomsV
 	if c := u.changes; c != nil {
 		early := c.early
@@ -194,19 +197,27 @@ func (u *user) joinedSinceLocked(answer []wire.Membership, read, v wire.Seq) []w
 }
 
 // beginningsLocked are the rooms in which the user became a member beyond the
-// positions at, with where.
+// positions at, with where: those of an answer, and those joined since.
 func (u *user) beginningsLocked(answer []wire.Membership, at []wire.Seq) map[*cache.Channel]wire.Seq {
 	var out map[*cache.Channel]wire.Seq
 	least := slices.Min(at)
-	for _, m := range answer {
+	note := func(m wire.Membership) {
 		if m.From <= least {
-			continue // as nearly all
+			return // as nearly all
 		}
 		if ch := u.roomLocked(m.Room); ch != nil && m.From > at[ch.P] {
 			if out == nil {
 				out = map[*cache.Channel]wire.Seq{}
 			}
 			out[ch] = m.From
+		}
+	}
+	for _, m := range answer {
+		note(m)
+	}
+	if c := u.changes; c != nil {
+		for _, m := range c.recent {
+			note(m)
 		}
 	}
 	return out
@@ -352,17 +363,17 @@ func (u *user) work() {
 // description as long as it takes: a member must learn of its room.
 func (u *user) join(rec *wire.StateRecord) {
 	name := wire.RoomChannel(rec.Room)
-	info, err := u.m.room(rec.Room)
+	room, err := u.m.room(rec.Room)
 	for err != nil {
 		select {
 		case <-u.m.ctx.Done():
 			return
 		case <-time.After(time.Second):
 		}
-		info, err = u.m.room(rec.Room)
+		room, err = u.m.room(rec.Room)
 	}
 	joined, err := fanout.Encode(wire.Joined{
-		T: wire.TJoined, Ch: name, P: wire.LogOf(name, u.m.cfg.Cache.Logs()), From: rec.From, V: rec.V, Room: info,
+		T: wire.TJoined, Ch: name, P: wire.LogOf(name, u.m.cfg.Cache.Logs()), From: rec.From, V: rec.V, Room: room.info,
 	})
 	if err != nil {
 		u.m.cfg.Logger.Error("a room that can't be encoded", "room", rec.Room, "err", err)
@@ -373,8 +384,10 @@ func (u *user) join(rec *wire.StateRecord) {
 	if u.gone || u.roomLocked(rec.Room) != nil {
 		return
 	}
-	ch := u.m.acquireRoom(rec.Room, func(*cache.Channel) wire.Seq { return rec.From })
+	ch := u.m.acquireRoom(rec.Room, func(*cache.Channel) wire.Seq { return min(rec.From, room.at) })
 	u.m.begun.note(ch.P, rec.From)
+	u.born = u.m.begun.done(u.m.cfg.Cache.Logs(), time.Now())
+	u.m.lasts.learn(ch, last{room.info.Seq, room.info.TS, room.at}) // no telling bounds it
 	u.rooms = u.m.engine.Numbers().With(u.rooms, ch)
 	if u.changes != nil && u.m.hellos.awaits(u) {
 		u.changes.recent = append(u.changes.recent, wire.Membership{Room: rec.Room, From: rec.From, V: rec.V})
@@ -400,35 +413,44 @@ func (u *user) leave(rec *wire.StateRecord) {
 	u.m.release(ch)
 }
 
-// room is a room as its members are told of it: from what is here, or else by one
-// question for all who ask at once.
-func (m *Manager) room(id wire.RoomID) (wire.RoomInfo, error) {
+// describedRoom is a room as its members are told of it.
+type describedRoom struct {
+	info wire.RoomInfo
+	at   wire.Seq // what came of its log after that, came by here since
+	read wire.Seq // the state position that it is as of, at least
+}
+
+// room describes a room from what is here, or else by one question for all who ask at
+// once.
+func (m *Manager) room(id wire.RoomID) (describedRoom, error) {
 	name := wire.RoomChannel(id)
 	if ch := m.cfg.Cache.Find(name); ch != nil {
+		at, read := m.cfg.Cache.Log(ch.P).Pos(), m.Position()
 		if info, ok := m.info(ch); ok {
-			return info, nil
+			return describedRoom{info, at, read}, nil
 		}
 	}
 	v, err, _ := m.asked.Do(string(id), func() (any, error) {
-		at := m.cfg.Cache.Log(wire.LogOf(name, m.cfg.Cache.Logs())).Pos()
+		at := m.cfg.Cache.Positions()
 		a, err := m.query(&wire.Query{T: wire.QRoom, Room: id, V: m.Position()})
 		if err != nil {
 			return nil, err
 		}
+		p := wire.LogOf(name, len(at))
 		if a.Err != nil {
 			if a.Err.Code == wire.NotFound { // deleted meanwhile; its leave follows
-				return wire.RoomInfo{ID: id, P: wire.LogOf(name, m.cfg.Cache.Logs())}, nil
+				return describedRoom{wire.RoomInfo{ID: id, P: p}, at[p], 0}, nil
 			}
 			return nil, answerError(a.Err)
 		}
 		if len(a.Rooms) != 1 {
 			return nil, fmt.Errorf("room %q: an answer without it", id)
 		}
-		m.learn(&a.Rooms[0], a.V, at)
-		return a.Rooms[0], nil
+		m.learn(a, a.Rooms, at)
+		return describedRoom{a.Rooms[0], at[p], a.V}, nil
 	})
 	if err != nil {
-		return wire.RoomInfo{}, err
+		return describedRoom{}, err
 	}
-	return v.(wire.RoomInfo), nil
+	return v.(describedRoom), nil
 }

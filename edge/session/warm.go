@@ -1,86 +1,156 @@
 package session
 
 import (
-	"cmp"
-	"slices"
-	"sync/atomic"
+	"golang.org/x/sync/errgroup"
 
-	"selvedge/edge/cache"
 	"selvedge/edge/fanout"
 	"selvedge/wire"
 )
 
-// welcomeRooms is how many rooms a welcome describes.
-const welcomeRooms = 100
+// reason is why the core is asked for a welcome: something that it needs is not known
+// for sure here. It is a label of a metric.
+type reason string
 
-// begun knows the latest beginning of a membership in each log: whoever stands
-// there or further needs nothing to be kept from them.
-type begun [wire.MaxLogs]atomic.Uint64
+const (
+	// userUnknown: no answer of the core has told of the user's rooms yet, or nobody was
+	// here for as long as they are kept (linger).
+	userUnknown reason = "user"
+	// userMoves: a join or leave is on its way to the user's sessions.
+	userMoves reason = "moves"
+	// clientAhead: the client has seen a later state than this edge, elsewhere; or its
+	// cursor is of logs that are not these, and the core says which there are (rule 16).
+	clientAhead reason = "ahead"
+	// clientBehind: memberships have changed since the client's cursor, and it is to be
+	// told how. What they were is not kept here.
+	clientBehind reason = "behind"
+	// beginningUnknown: the client's position may be before the beginning of one of its
+	// memberships, whose earlier frames are not for it. Where each began is not kept.
+	beginningUnknown reason = "beginning"
+	// stateStale: the last watermark of the state log is too old (rule 5).
+	stateStale reason = "stale"
+	// documentUnknown: the user's document is not at hand: it was evicted, or nobody
+	// came back since the user was loaded.
+	documentUnknown reason = "document"
+	// activityUnknown: it isn't known which rooms were active last: the user is in a
+	// few rooms, and nobody came back since it was loaded; or a room of many may have
+	// had frames between what the core said and the marker of its interest; or one that
+	// the core has told of was left, and it is not known which is the next.
+	activityUnknown reason = "activity"
+	// roomUnknown: the document, or the number of members, of a room that is to be
+	// described is not at hand: it was evicted, or the room was quiet before. Only such
+	// rooms are asked for, if they are few.
+	roomUnknown reason = "room"
+)
 
-func (b *begun) note(p wire.LogID, from wire.Seq) {
-	for at := &b[p]; ; {
-		have := at.Load()
-		if have >= uint64(from) || at.CompareAndSwap(have, uint64(from)) {
-			return
-		}
+// Reasons are all labels that Events.Asked is called with.
+func Reasons() []string {
+	var out []string
+	for _, why := range []reason{
+		userUnknown, userMoves, clientAhead, clientBehind, beginningUnknown, stateStale, documentUnknown, activityUnknown, roomUnknown,
+	} {
+		out = append(out, string(why))
 	}
+	return out
 }
 
-// reset starts anew, for other logs.
-func (b *begun) reset() {
-	for p := range b {
-		b[p].Store(0)
-	}
-}
+// maxLacking is how many rooms a welcome may lack and still be put together here:
+// each is asked for by itself, for all who lack it. Of more, one question for the
+// whole welcome is less work.
+const maxLacking = 16
 
-// passed reports whether positions are at or beyond every beginning.
-func (b *begun) passed(at []wire.Seq) bool {
-	for p, pos := range at {
-		if uint64(pos) < b[p].Load() {
-			return false
-		}
+// greet begins a session from what this edge knows, if that is all that the welcome
+// needs; else it asks the core for the rest, or for all of it. waits says that the
+// welcome follows.
+func (s *session) greet(g *greeting) (waits bool) {
+	why, lacking := s.welcomeHere(g, nil)
+	if s.m.cfg.Events.Cache("hello", hitOrMiss(why == ""), 1); why == "" {
+		return false
+	}
+	s.m.cfg.Events.Asked(string(why))
+	if why == roomUnknown && len(lacking) <= maxLacking {
+		s.m.spawn(func() { s.greetWith(g, lacking) })
+	} else {
+		s.m.hellos.ask(g)
 	}
 	return true
 }
 
-// welcomeHere begins a session from what this edge knows, without the core, if
-// that is all: its user is loaded, nothing happens to the user's memberships, and
-// what the welcome tells of is at hand.
-func (s *session) welcomeHere(g *greeting) bool {
-	m, u := s.m, g.u
-	rooms, v, ok := u.calm()
-	if !ok { // as most: they are new here
-		return false
+// greetWith begins a session whose welcome lacks the descriptions of some rooms.
+func (s *session) greetWith(g *greeting, lacking []wire.RoomID) {
+	pos := s.m.Position() // what the client has seen, and this edge
+	rooms := make([]describedRoom, len(lacking))
+	var asking errgroup.Group
+	for i, id := range lacking {
+		asking.Go(func() (err error) {
+			rooms[i], err = s.m.room(id)
+			return err
+		})
 	}
-	defer m.engine.Numbers().Release(rooms)
-	epoch, at, told := *m.epoch.Load(), s.sock.AppendPositions(nil), m.seen.upto()
-	if r := g.resume; r != nil {
-		if at = r.at; r.cursor.Epoch != epoch || r.cursor.V > told {
-			return false
+	err := asking.Wait()
+	extra := make(map[wire.RoomID]describedRoom, len(rooms))
+	for _, r := range rooms {
+		if r.read >= pos { // else somebody had asked before
+			extra[r.info.ID] = r
 		}
 	}
-	if m.stale(wire.StateLog) || !m.begun.passed(at) {
-		return false
+	if err == nil {
+		if why, _ := s.welcomeHere(g, extra); why == "" {
+			s.goOn()
+			return
+		}
 	}
-	if g.resume != nil && g.resume.cursor.V < v {
-		return false
+	s.m.hellos.ask(g)
+}
+
+// welcomeHere begins a session without the core, or with no more of it than extra.
+// What it says is as the core would say it, and no older than the last watermark;
+// else it says why not, with the rooms that it would have to describe if that is all
+// that it lacks, and has done nothing but to hold the session's topics.
+func (s *session) welcomeHere(g *greeting, extra map[wire.RoomID]describedRoom) (why reason, lacking []wire.RoomID) {
+	m, u := s.m, g.u
+	heard := m.heard(wire.StateLog)
+	pos, told := m.Position(), m.seen.upto() // before the user is looked at: every record up to pos has reached it
+	rooms, v, born, why := u.calm()
+	if why != "" {
+		return why, nil
 	}
-	h := &wire.Hello{RoomsV: v}
+	defer m.engine.Numbers().Release(rooms)
+	epoch, at := *m.epoch.Load(), s.sock.AppendPositions(nil)
+	if r := g.resume; r != nil {
+		switch at = r.at; {
+		case r.cursor.Epoch != epoch || r.cursor.V > pos:
+			return clientAhead, nil
+		case r.cursor.V < v:
+			return clientBehind, nil
+		}
+	}
+	switch {
+	case heard.stale():
+		return stateStale, nil
+	case !m.begun.passed(at, born):
+		return beginningUnknown, nil
+	}
 	doc, ok := m.objects.Peek(userPrefix + string(u.id()))
 	if !ok {
-		return false
+		return documentUnknown, nil
 	}
 	me := doc.Told()
-	h.User = wire.AppendUserInfo(nil, &wire.UserInfo{ID: u.id(), V: me.V, Data: me.Data})
-	if h.Rooms, h.More, ok = m.recent(rooms); !ok {
-		return false
+	list, ok := m.recent(u, rooms, extra)
+	switch {
+	case !ok:
+		return activityUnknown, nil
+	case len(list.lacking) > 0:
+		return roomUnknown, list.lacking
 	}
-	a := &wire.Answer{Epoch: epoch, V: told}
-	o := s.open(g, a, h, g.resume, at)
+	h := &wire.Hello{
+		User:  wire.AppendUserInfo(nil, &wire.UserInfo{ID: u.id(), V: me.V, Data: me.Data}),
+		Rooms: list.infos, More: list.more, RoomsV: v,
+	}
+	o := s.open(g, &wire.Answer{Epoch: epoch, V: told}, h, g.resume, at)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if !u.calmLocked() || u.v != v {
-		return false // it is opened again; its topics are held already
+	if u.restlessLocked() != "" || u.v != v {
+		return userMoves, nil // it is opened again; its topics are held already
 	}
 	if _, posted := s.postLocked(u, o); !posted {
 		panic("a session without joins lacks a room")
@@ -90,83 +160,36 @@ func (s *session) welcomeHere(g *greeting) bool {
 		result = "resumed"
 	}
 	m.cfg.Events.Resume(result)
-	return true
+	return "", nil
 }
 
-// calm are the channels of a user, held, if they are known, and nothing is
-// happening to them.
-func (u *user) calm() (rooms fanout.Rooms, v wire.Seq, ok bool) {
+// calm are the channels of a user, held, if they are known and nothing is happening
+// to them; v is the state position of the last change, and born bounds where they
+// began.
+func (u *user) calm() (rooms fanout.Rooms, v wire.Seq, born turn, why reason) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if !u.calmLocked() {
-		return rooms, 0, false
+	if why = u.restlessLocked(); why != "" {
+		return rooms, 0, 0, why
 	}
-	return u.m.engine.Numbers().Hold(u.rooms), u.v, true
+	return u.m.engine.Numbers().Hold(u.rooms), u.v, u.born, ""
 }
 
-func (u *user) calmLocked() bool { return u.loaded && !u.gone && u.changes == nil }
+// restlessLocked is why a user's channels are not to be relied on; "" = they are.
+func (u *user) restlessLocked() reason {
+	switch {
+	case !u.loaded || u.gone:
+		return userUnknown
+	case u.changes != nil:
+		return userMoves
+	default:
+		return ""
+	}
+}
 
 // isLoaded reports whether the user's rooms are known.
 func (u *user) isLoaded() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.loaded
-}
-
-// recent are a user's most recently active rooms, the first welcomeRooms, if they
-// are known for sure. more says that there are others.
-//
-// A welcome from the core tells of a user's most recently active rooms, and
-// learnHello keeps them; whichever was active since then passed here. So the
-// rooms whose last frame is known have the most recent ones among them.
-func (m *Manager) recent(channels fanout.Rooms) (infos []wire.Data, more, ok bool) {
-	type room struct {
-		ch *cache.Channel
-		ts int64
-	}
-	rooms := make([]room, 0, channels.Len())
-	all := 0
-	for ch := range m.engine.Numbers().All(channels) {
-		if _, is := ch.Name.Room(); !is {
-			continue
-		}
-		all++
-		end, state := m.lasts.look(ch)
-		switch state {
-		case known:
-			rooms = append(rooms, room{ch, end.ts})
-		case doubtful:
-			return nil, false, false
-		case unknown:
-		}
-	}
-	if len(rooms) < min(all, welcomeRooms) {
-		return nil, false, false
-	}
-	slices.SortStableFunc(rooms, func(a, b room) int { return cmp.Compare(b.ts, a.ts) })
-	rooms = rooms[:min(len(rooms), welcomeRooms)]
-	for _, r := range rooms {
-		info, ok := m.info(r.ch)
-		if !ok {
-			return nil, false, false
-		}
-		infos = append(infos, wire.AppendRoomInfo(nil, &info))
-	}
-	return infos, all > welcomeRooms, true
-}
-
-// learnHello keeps what a welcome tells of, for the user's next: of users with
-// many rooms, and of those that have come again. In a storm of newcomers it would
-// take more than it saves.
-func (m *Manager) learnHello(id wire.UserID, a *wire.Answer, h *wire.Hello, at []wire.Seq) {
-	var u wire.UserInfo
-	if wire.Msgpack.Decode(h.User, &u) == nil {
-		m.objects.Seed(userPrefix+string(id), wire.Object{V: u.V, Data: u.Data}, a.V)
-	}
-	for _, b := range h.Rooms {
-		var r wire.RoomInfo
-		if wire.Msgpack.Decode(b, &r) == nil && int(r.P) < len(at) {
-			m.learn(&r, a.V, at[r.P])
-		}
-	}
 }

@@ -162,20 +162,19 @@ func (s *session) ends(ends []wire.Seq) {
 	s.endsLocked(ends)
 }
 
-// Records implements link.Receiver.
+// Records implements link.Receiver. A watermark counts when the sink has what came
+// before it, or an answer that is read meanwhile would be taken for the present.
 func (s *session) Records(p wire.LogID, records []tail.Record) {
 	lg := s.logs[p]
 	s.u.cfg.Events.Received(s.region, records)
 	if !s.mine(lg) {
 		return
 	}
-	for i := range slices.Backward(records) {
-		if records[i].Kind == tail.Watermark {
-			lg.water.Store(int64(s.u.now()))
-			break
-		}
-	}
+	came := s.u.now()
 	s.turn(lg, func() { s.u.cfg.Sink.Records(p, records) })
+	if slices.ContainsFunc(records, func(r tail.Record) bool { return r.Kind == tail.Watermark }) {
+		lg.water.Store(int64(came))
+	}
 }
 
 // Marker implements link.Receiver.

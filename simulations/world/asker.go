@@ -32,6 +32,7 @@ type question struct {
 	edge    string
 	session int
 	seen    sighting
+	truth   *chronicle // of the session's epoch
 	when    moments
 }
 
@@ -39,6 +40,7 @@ func (a *asker) begin(kind string) *question {
 	q := &question{a: a, kind: kind, from: a.c.w.Net.Since()}
 	q.edge, q.session = a.c.session()
 	q.seen = a.c.sighted()
+	q.truth = a.s.truth.of(a.c.epochSeen())
 	return q
 }
 
@@ -52,9 +54,13 @@ func (q *question) answered(stale bool, err error) bool {
 		return false
 	}
 	q.a.said.heard(edge, q.kind == "history", q.from, to, stale)
-	q.when = moments{q.seen.v, w.truth.end(to)}
+	q.when = moments{q.seen.v, q.truth.last(to)}
 	if !stale {
-		q.when.from = max(q.when.from, w.truth.end(q.from-cmp.Or(q.a.s.Age, age)))
+		most := cmp.Or(q.a.s.Age, age)
+		q.when.from = max(q.when.from, q.truth.last(q.from-most))
+		if at, over := q.truth.ended(); over && q.from > at+most {
+			q.wrong("it is not said to be old, and its epoch ended at %v", at)
+		}
 	}
 	q.a.s.mu.Lock()
 	q.a.s.seen[q.kind]++
@@ -69,7 +75,7 @@ func (q *question) wrong(format string, args ...any) {
 
 // any reports whether something was so at one of the moments that the answer may be of.
 func (q *question) any(holds func(*snapshot) bool) bool {
-	return q.a.s.truth.any(q.when, holds)
+	return q.truth.any(q.when, holds)
 }
 
 func (a *asker) user() wire.UserID { return a.s.users[a.r.IntN(len(a.s.users))] }

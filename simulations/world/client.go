@@ -36,6 +36,7 @@ type Client struct {
 	pause    time.Duration         // guarded by mu; that each message takes
 	last     map[wire.Channel]last // guarded by mu; in the present epoch
 	edge     string                // guarded by mu; that it is connected to, "" = none
+	epoch    string                // guarded by mu; of the last welcome's cursor
 	sights   sights                // guarded by mu
 }
 
@@ -128,10 +129,18 @@ func (c *Client) session() (edge string, number int) {
 	return c.edge, c.welcomes
 }
 
+// epochSeen is the epoch of the logs that the client was told last.
+func (c *Client) epochSeen() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.epoch
+}
+
 func (c *Client) welcomed(m *wire.Welcome) {
 	c.log.Debug("welcome", "resumed", m.Resumed, "at", m.Cursor.At, "behind", m.Cursor.Behind, "v", m.Cursor.V)
 	c.mu.Lock()
 	c.welcomes++
+	c.epoch = m.Cursor.Epoch
 	c.forgetSightsLocked(m)
 	fresh := c.welcomes > 1 && !m.Resumed
 	if fresh {

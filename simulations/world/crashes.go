@@ -63,7 +63,7 @@ func (w *World) losePower(ctx context.Context, honest bool) error {
 	}
 	w.note("what %s writes from here on stays in memory", n.Name)
 	<-time.After(time.Second + drawn(r, 3*time.Second))
-	w.Net.Crash(n.Host, w.Book.PowerLoss)
+	w.Net.Crash(n.Host, w.powerIsLost)
 	w.note("%s loses its power", n.Name)
 	n.die()
 	n.folder = left
@@ -72,6 +72,24 @@ func (w *World) losePower(ctx context.Context, honest bool) error {
 	}
 	<-time.After(drawn(r, 4*time.Second))
 	return w.ReviveCore(context.WithoutCancel(ctx), 0)
+}
+
+// powerIsLost takes note that the logs may have lost their ends just now.
+func (w *World) powerIsLost() {
+	w.mu.Lock()
+	w.lost = w.Net.Since()
+	w.mu.Unlock()
+	w.Book.PowerLoss()
+	if w.truth != nil {
+		w.truth.powerLoss()
+	}
+}
+
+// powerLost is when that was; 0 = never.
+func (w *World) powerLost() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lost
 }
 
 // after waits; false = ctx ended first.

@@ -20,14 +20,14 @@ const (
 // check looks when nothing has changed for a while: edges and clients must
 // have what the core has. published is when the last messages were.
 func (s *society) check(ctx context.Context, published time.Duration) {
-	end := s.truth.end(s.p.w.Net.Since())
-	last := s.truth.at(end)
+	truth := s.truth.present()
+	last := truth.at(truth.last(s.p.w.Net.Since()))
 	for _, c := range s.p.w.Clients {
 		for _, key := range c.watched() {
-			s.watchedIs(c, key, last)
+			s.watchedIs(c, key, truth, last)
 		}
 		for i := range s.p.load.Rooms {
-			s.authorIs(c, i, published, last)
+			s.authorIs(c, i, published, truth, last)
 		}
 	}
 	s.mu.Lock()
@@ -55,13 +55,13 @@ func (s *society) check(ctx context.Context, published time.Duration) {
 
 // watchedIs holds what a client has of a document that it watches against the
 // state, if it could see it when it changed last.
-func (s *society) watchedIs(c *Client, key string, last *snapshot) {
+func (s *society) watchedIs(c *Client, key string, truth *chronicle, last *snapshot) {
 	if edge, _ := c.session(); edge == tinyEdge {
 		return // which may have refused to watch so much
 	}
 	want, exists := last.docs[key]
-	visible := s.truth.settled(func(a, b *snapshot) bool { return a.sees(c.User, key) == b.sees(c.User, key) })
-	changed := s.truth.settled(func(a, b *snapshot) bool { return same(a.docs[key], b.docs[key]) })
+	visible := truth.settled(func(a, b *snapshot) bool { return a.sees(c.User, key) == b.sees(c.User, key) })
+	changed := truth.settled(func(a, b *snapshot) bool { return same(a.docs[key], b.docs[key]) })
 	if !last.sees(c.User, key) || visible+age > changed {
 		return
 	}
@@ -72,11 +72,11 @@ func (s *society) watchedIs(c *Client, key string, last *snapshot) {
 }
 
 // authorIs looks whether a client knows who wrote the last message of channel i.
-func (s *society) authorIs(c *Client, i int, published time.Duration, last *snapshot) {
+func (s *society) authorIs(c *Client, i int, published time.Duration, truth *chronicle, last *snapshot) {
 	ch, author := s.p.channel(i), s.p.author(i)
 	key := "user:" + string(author)
 	want, exists := last.docs[key]
-	changed := s.truth.settled(func(a, b *snapshot) bool { return same(a.docs[key], b.docs[key]) })
+	changed := truth.settled(func(a, b *snapshot) bool { return same(a.docs[key], b.docs[key]) })
 	if author == c.User || !exists || !s.p.isIn(c, ch) || !s.shows(c, ch) || changed+age > published {
 		return
 	}

@@ -58,12 +58,16 @@ func (p *people) publish(ctx context.Context, i int) error {
 func (p *people) author(i int) wire.UserID { return p.w.Clients[p.owner(i)].User }
 
 // last is where the last message of a channel is that was acknowledged before some
-// time; 0 = none was.
+// time; 0 = none was. In a new epoch places count from the beginning.
 func (p *people) last(ch wire.Channel, before time.Duration) (seq wire.Seq) {
+	var begin time.Duration
+	if lost := p.w.powerLost(); lost > 0 {
+		begin = lost + onItsWay
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, m := range p.places[ch] {
-		if m.at < before {
+		if m.at >= begin && m.at < before {
 			seq = m.seq
 		}
 	}

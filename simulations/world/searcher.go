@@ -34,7 +34,7 @@ func (a *asker) search(ctx context.Context) {
 // room after the other: who was there all the time must have been found, and who
 // was at none must not. If nothing changed, it is known exactly.
 func (q *question) found(room wire.RoomID, prefix string, found []wire.UserID) {
-	user, truth := q.a.c.User, q.a.s.truth
+	user, truth := q.a.c.User, q.truth
 	now := truth.at(q.when.to)
 	exactly, want := true, now.search(user, room, prefix)
 	for v := q.when.from; v < q.when.to; v++ {

@@ -76,7 +76,7 @@ func several() []Scenario {
 	power.Load.Churn, power.Within = 0, 0
 	power.Afresh = 1
 	power.For = 30 * time.Second
-	power.Meanwhile = func(ctx context.Context, w *World) error { return w.loseAllPower(ctx) }
+	power.Meanwhile = func(ctx context.Context, w *World) error { return w.loseAllPower(ctx, 0) }
 
 	return []Scenario{killed, drained, apart, scattered, hidden, stalled, power}
 }
@@ -102,10 +102,12 @@ func (w *World) eachAway(ctx context.Context, end func(i int) error) error {
 	return nil
 }
 
-// tailCut is how many records each log loses with the power of all cores.
+// tailCut is how many records each frame log loses with the power of all cores.
 const tailCut = 8
 
-func (w *World) loseAllPower(ctx context.Context) error {
+// loseAllPower ends the cores' machines, and starts them with logs that lack their
+// last records: as many of the state log as given.
+func (w *World) loseAllPower(ctx context.Context, state int) error {
 	r := rand.New(rand.NewPCG(w.cfg.Seed, 5))
 	if !after(ctx, 8*time.Second+drawn(r, 5*time.Second)) {
 		return nil
@@ -113,12 +115,12 @@ func (w *World) loseAllPower(ctx context.Context) error {
 	for i := range w.Cores {
 		w.Net.Kill(coreAt(i))
 	}
-	w.Book.PowerLoss()
-	w.note("all cores lose their power, and each log %d records", tailCut)
+	w.powerIsLost()
+	w.note("all cores lose their power, each frame log %d records, and the state log %d", tailCut, state)
 	for _, n := range w.Cores {
 		n.die()
 	}
-	w.Logs.PowerLoss(tailCut)
+	w.Logs.PowerLoss(tailCut, state)
 	<-time.After(drawn(r, 4*time.Second))
 	for i := range w.Cores {
 		w.Net.Revive(coreAt(i))

@@ -71,7 +71,8 @@ func (c *Client) sighted() sighting {
 func (c *Client) forgetSightsLocked(w *wire.Welcome) {
 	clear(c.sights.docs)
 	if !w.Resumed {
-		c.sights.v = 0
+		c.sights.v, c.sights.late = 0, nil
+		clear(c.sights.activity)
 	}
 	c.sights.v = max(c.sights.v, w.Cursor.V)
 }

@@ -74,5 +74,22 @@ func societies() []Scenario {
 		return w.eachAway(ctx, func(i int) error { return w.CrashCore(i) })
 	}
 
-	return []Scenario{calm, drops, busy, killed, one}
+	return append([]Scenario{calm, drops, busy, killed, one}, newEpochs()...)
+}
+
+// stateCut is how many records the state log loses with the power of all cores.
+const stateCut = 12
+
+// newEpochs are scenarios of state at the edge in which the logs lose their ends: what
+// clients and edges had of them is no more, and its positions mean other records.
+func newEpochs() []Scenario {
+	power := askable(powerLoss(true))
+	power.Name = "state at the edge, the core loses its power, and what it wrote last"
+	power.For, power.Asks, power.Society.Focus, power.Society.Lull = 30*time.Second, nil, 0, 8
+
+	all := askable(trio("state at the edge, all three cores lose their power"))
+	all.Asks, all.Within, all.Afresh, all.Society.Focus, all.Society.Lull = nil, 0, 1, 0, 8
+	all.Meanwhile = func(ctx context.Context, w *World) error { return w.loseAllPower(ctx, stateCut) }
+
+	return []Scenario{power, all}
 }

@@ -21,6 +21,9 @@ type Society struct {
 	// Every is the mean time between two changes, and Asks that between two
 	// questions of one client.
 	Every, Asks time.Duration
+	// Lull is how many times rarer changes are once the cores have lost their power, so
+	// that what clients and edges keep of the lost ones can be seen; 0 = as before.
+	Lull int
 	// Age is how old an answer may be that is not said to be stale; 0 = age.
 	Age time.Duration
 	// Focus is how many of the clients have a focus, which changes. Members of the
@@ -99,7 +102,7 @@ func (s *society) live(ctx context.Context, said *answers) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		r := s.p.dice("changes", 0)
-		for pause(ctx, r, s.Every) {
+		for pause(ctx, r, s.Every*s.slower()) {
 			own := rand.New(rand.NewPCG(r.Uint64(), r.Uint64()))
 			wg.Go(func() { s.change(ctx, own) })
 		}
@@ -118,6 +121,14 @@ func (s *society) live(ctx context.Context, said *answers) {
 		}
 	}
 	wg.Wait()
+}
+
+// slower is how many times rarer changes are now.
+func (s *society) slower() time.Duration {
+	if s.p.w.powerLost() == 0 {
+		return 1
+	}
+	return time.Duration(max(s.Lull, 1))
 }
 
 // change changes something, by some core. Whether that was done, the witness
@@ -180,7 +191,7 @@ func titled(r *rand.Rand) wire.Data {
 func (s *society) report(report *Report) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	report.Measured = append(report.Measured, fmt.Sprintf("%d state records; answers checked: %v", len(s.truth.records), s.seen))
+	report.Measured = append(report.Measured, fmt.Sprintf("%d state records; answers checked: %v", s.truth.heard(), s.seen))
 	report.Problems = append(report.Problems, s.problems...)
 	for _, kind := range []string{"get", "members", "search", "rooms", "history"} {
 		if s.seen[kind] < s.Least {

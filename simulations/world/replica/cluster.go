@@ -114,13 +114,18 @@ func (c *Cluster) Bytes() (bytes int64) {
 	return bytes
 }
 
-// PowerLoss cuts the last records off every frame log, as many as given, and
-// changes the epoch, as logs do that may lack a tail. Nothing may be open.
-func (c *Cluster) PowerLoss(records int) {
+// PowerLoss cuts the last records off every frame log, as many as given, and off the
+// state log, and changes the epoch, as logs do that may lack a tail. Nothing may be
+// open.
+func (c *Cluster) PowerLoss(frames, state int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, lg := range c.logs[:c.cfg.Logs] {
-		lg.cutLocked(max(0, len(lg.records)-records))
+	for i, lg := range c.logs {
+		cut := frames
+		if i == c.cfg.Logs {
+			cut = state
+		}
+		lg.cutLocked(max(0, len(lg.records)-cut))
 	}
 	c.renewLocked()
 }

@@ -231,6 +231,12 @@ func TestRestartAndPowerLoss(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		for v := range wire.Seq(3) {
+			rec := wire.StateRecord{Kind: wire.StateUser, User: "u"}
+			if res := r.stores[1].AppendState(t.Context(), []corelog.StateAppend{{Record: rec, Expect: v}}); res[0].Err != nil {
+				t.Fatal(res[0].Err)
+			}
+		}
 		was := r.stores[0].Epoch()
 		if err := r.stores[0].Close(); err != nil {
 			t.Error(err)
@@ -242,11 +248,14 @@ func TestRestartAndPowerLoss(t *testing.T) {
 		if all := r.has(0); len(all) != 10 || r.stores[0].Epoch() != was || r.stores[0].End(wire.LogOf(ch, 2)) != 10 {
 			t.Errorf("after a restart it has %v, in epoch %s", all, r.stores[0].Epoch())
 		}
-		r.PowerLoss(4)
+		r.PowerLoss(4, 2)
 		for i := range r.stores {
 			r.stores[i] = r.open(i)
 			if all := r.has(i); !slices.Equal(all, []int{0, 1, 2, 3, 4, 5}) || r.stores[i].Epoch() == was {
 				t.Errorf("after a power loss core %d has %v, in epoch %s", i, all, r.stores[i].Epoch())
+			}
+			if end := r.stores[i].End(wire.StateLog); end != 1 {
+				t.Errorf("after a power loss the state log of core %d ends at %d", i, end)
 			}
 		}
 		if p, err := r.stores[1].Publish(t.Context(), "k", post(9)); err != nil || p.Duplicate || p.Seq != 7 {
