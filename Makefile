@@ -10,7 +10,9 @@ GO        ?= go
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS   := $(if $(VERSION),-X selvedge/internal/config.version=$(VERSION))
 PACKAGES  ?= ./...
-FUZZTIME  ?= 10s
+# So many inputs, not so long: Go 1.26 may take the end of a time for a failure
+# (golang.org/issue/75804).
+FUZZTIME  ?= 100000x
 BENCHTIME ?= 1s
 
 LINT_VERSION := v2.15.0
@@ -32,10 +34,13 @@ run: build ## Build, then run the whole thing on this machine: bin/selvedge dev.
 # Worlds in virtual time run on one CPU: on several, Go's race detector crashes once in a
 # while, as two threads run timers of one bubble with the one context that the bubble has for it
 # (SIGSEGV in goroutine 0; runtime/time.go, unlockAndRun, of go1.26).
-VIRTUAL := ./edge/client ./edge/objects ./edge/roster ./edge/session ./edge/upstream ./simulations/netsim ./simulations/world/... ./topology/gossip ./wire/link
+VIRTUAL := ./edge/client ./edge/objects ./edge/roster ./edge/session ./edge/upstream ./simulations/geo ./simulations/netsim ./simulations/world/... ./topology/gossip ./wire/link
 
 .PHONY: test
-test: ## Run every test with the race detector, in random order. A skipped test is a failure. Uses a C compiler (race detector).
+test: test-go $(if $(shell sh -c 'command -v terraform'),terraform) ## Run every test, those of the Terraform modules where terraform is.
+
+.PHONY: test-go
+test-go: ## Run every test with the race detector, in random order. A skipped test is a failure. Uses a C compiler (race detector).
 	@virtual=$$($(GO) list $(VIRTUAL)) && all=$$($(GO) list $(PACKAGES)) && { \
 		echo "$$all" | grep -v -x -F "$$virtual" | xargs -r $(GO) test -race -shuffle=on -json; \
 		echo "$$all" | grep -x -F "$$virtual" | xargs -r $(GO) test -race -cpu 1 -shuffle=on -json; \
@@ -51,6 +56,7 @@ lint: $(LINT) ## Check code, formatting, go.mod and JavaScript. Fetches golangci
 	$(LINT) run $(PACKAGES)
 	$(LINT) fmt --diff
 	$(GO) mod tidy -diff
+	cd terraform/stub && $(CURDIR)/$(LINT) run --config $(CURDIR)/.golangci.yml ./... && $(GO) mod tidy -diff
 	@command -v node >/dev/null || { echo 'make lint: node is missing: install nodejs'; exit 1; }
 	@find . \( -name node_modules -o -name .git \) -prune -o \( -name '*.js' -o -name '*.mjs' \) -print0 | \
 		xargs -0 -r -n 1 sh -c 'echo "node --check $$0" && { case $$0 in *.mjs) node --check "$$0" ;; *) node --check --input-type=module < "$$0" ;; esac; }'
@@ -68,8 +74,14 @@ bench: build ## Measure the whole thing beside the bare floor: bin/selvedge benc
 microbench: ## Run the benchmarks of all packages.
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(PACKAGES)
 
+SIMULATE ?= bin/simulations
+
+.PHONY: simulate
+simulate: build ## Play the simulations at small sizes, and write their reports: bin/simulations/NAME/report.html. Some minutes.
+	bin/selvedge simulate geo --quick --out $(SIMULATE)/geo
+
 .PHONY: fuzz
-fuzz: ## Fuzz each target for FUZZTIME (10s).
+fuzz: ## Fuzz each target with FUZZTIME (100000x) inputs.
 	@grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
 			echo "--- $$(dirname "$$file") $$target"; \
@@ -84,6 +96,27 @@ test-browser: build ## Drive the demo in a real browser. Uses chromium, node and
 .PHONY: vulncheck
 vulncheck: ## Look for known vulnerabilities. Fetches govulncheck and asks vuln.go.dev.
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION) $(PACKAGES)
+
+TERRAFORM_TEST := $(GO) test -tags terraform -count=1 ./terraform -selvedge='$(CURDIR)/bin/selvedge' -tools='$(CURDIR)/.bin/terraform'
+
+.PHONY: terraform
+terraform: ## Check the Terraform modules: on a stand-in for AWS, and as processes here. Uses terraform; without it says so, and fails where CI is set.
+	@if command -v terraform >/dev/null; then \
+		$(MAKE) --no-print-directory terraform-checks; \
+	elif [ -n "$${CI:-}" ]; then \
+		echo 'make terraform: terraform is not installed, and CI is set: install it' >&2; exit 1; \
+	else \
+		echo 'make terraform: terraform is not installed: nothing of terraform/ was checked'; \
+	fi
+
+.PHONY: terraform-checks
+terraform-checks: build
+	cd terraform/stub && $(GO) vet . && $(GO) build -trimpath -o ../../.bin/terraform/stub .
+	@$(TERRAFORM_TEST) -timeout 15m -json 2>&1 | $(GO) run ./internal/testreport
+
+.PHONY: terraform-docs
+terraform-docs: ## Write the inputs and outputs of the Terraform modules into their READMEs.
+	@$(TERRAFORM_TEST) -run TestTables -update
 
 .PHONY: clean
 clean: ## Remove what was built and fetched into this folder.

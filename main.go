@@ -12,6 +12,7 @@ import (
 
 	"selvedge/core"
 	backend "selvedge/core/client"
+	"selvedge/core/steer"
 	"selvedge/core/top"
 	"selvedge/edge"
 	"selvedge/edge/client"
@@ -19,6 +20,7 @@ import (
 	"selvedge/internal/identity"
 	"selvedge/simulations/bench"
 	"selvedge/simulations/dev"
+	"selvedge/simulations/simulate"
 )
 
 type commands struct {
@@ -28,7 +30,9 @@ type commands struct {
 	Publish backend.PublishCommand `cmd:"" help:"Publish to a channel."`
 	Listen  client.ListenCommand   `cmd:"" help:"Print what a user receives, a JSON line per frame."`
 	Top     top.Command            `cmd:"" help:"Watch a running cluster: nodes, load, links, relays."`
+	Drain   steer.Command          `cmd:"" help:"Have a node drain and leave."`
 	Bench   bench.Command          `cmd:"" help:"Measure one thing, and print a table."`
+	Simul   simulate.Command       `cmd:"" name:"simulate" help:"Play a cluster in virtual time, and write a report with pictures."`
 	Token   identity.TokenCommand  `cmd:"" help:"Make a client token."`
 	Cert    identity.CertCommand   `cmd:"" help:"Make the certificates of a cluster."`
 	Conf    config.ConfigCommand   `cmd:"" name:"config" help:"Check a config file, or print every setting."`

@@ -29,12 +29,28 @@ func coreAt(i int) netsim.Host {
 	return backendHost + netsim.Host(i)
 }
 
+// CoreHost is where the first core is. A world without clients of its own leaves
+// all hosts from FreeHosts to its user.
+const (
+	CoreHost  = coreHost
+	FreeHosts = firstClient
+)
+
+// EdgeHost is where edge number i is.
+func EdgeHost(i int) netsim.Host { return firstEdge + netsim.Host(i) }
+
 // Ports, the same on every host.
 const (
 	httpPort   = 80 // a core's API, an edge's public port
 	linkPort   = 7401
 	gossipPort = 7402
 	adminPort  = 7403
+)
+
+// AdminPort is where a node's /metrics are, and LinkPort where links come in.
+const (
+	AdminPort = adminPort
+	LinkPort  = linkPort
 )
 
 // lastMile is what lies between a client and the nearest edge, one way; and

@@ -29,6 +29,11 @@ type Config struct {
 	// More are the regions of further cores. With these the logs are replicated
 	// among all, by package replica; without, they are the core's own, on disk.
 	More []string
+	// Path replaces what the world knows of the way between two hosts, and Watch is
+	// told of each packet, both as netsim.Config has it; nil = half of the round trip
+	// between the regions, and nobody.
+	Path  func(from, to netsim.Host) netsim.Path
+	Watch func(netsim.Packet)
 	// Logs is the number of frame logs; 0 = the core's default.
 	Logs int
 	// Core and Edge may change a node's settings, at each of its starts; nil = they
@@ -65,7 +70,8 @@ type World struct {
 	boots  []string // by core: the identity of its machine's boot
 
 	mu     sync.Mutex
-	events []string // guarded by mu; see note
+	events []string      // guarded by mu; see note
+	lost   time.Duration // guarded by mu; when the power was, 0 = it was not
 }
 
 // Start runs a cluster, and returns when all its nodes are fit for traffic. It
@@ -76,9 +82,13 @@ func Start(ctx context.Context, cfg Config) (*World, error) {
 		return w, err
 	}
 	w.boots = make([]string, 1+len(cfg.More))
-	w.Net = netsim.New(netsim.Config{Seed: cfg.Seed, Path: w.places.path, Buffer: cfg.Buffer})
+	path := w.places.path
+	if cfg.Path != nil {
+		path = cfg.Path
+	}
+	w.Net = netsim.New(netsim.Config{Seed: cfg.Seed, Path: path, Watch: cfg.Watch, Buffer: cfg.Buffer})
 	if cfg.Heard {
-		w.truth = newWitness(w.Net.Since)
+		w.truth = &witness{since: w.Net.Since}
 	}
 	w.http = &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
