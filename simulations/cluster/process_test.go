@@ -48,6 +48,7 @@ func startFleetOf(t *testing.T, cfg fleet.Config) *fleet.Fleet {
 		t.Fatal(err)
 	}
 	cfg.Env = []string{nodeEnv + "=1"}
+	cfg.Patience = time.Minute // of three cores that elect leaders on a busy disk
 	f, err := fleet.Run(t.Context(), cfg)
 	t.Cleanup(f.Stop)
 	if err != nil {
