@@ -126,6 +126,7 @@ type Manager struct {
 	pages   pages
 	begun   begun
 	told    tellings
+	turns   turns
 
 	mentions *rate.Limiter
 }

@@ -32,18 +32,23 @@ func (s *session) get(msg *wire.ClientMessage) (now, later func() error) {
 			return refused(err), nil
 		}
 	}
-	found, heard := make([]*objects.Object, len(keys)), s.m.heard(wire.StateLog)
-	if s.seenHere() && s.atHand(keys, found) {
+	found, heard, before := make([]*objects.Object, len(keys)), s.m.heard(wire.StateLog), s.m.turns.n.Load()
+	if s.seenHere() && s.atHand(keys, found) && (len(keys) == 1 || s.m.turns.same(before)) {
 		return func() error {
 			s.sendObjects(msg, found, heard.stale())
 			return nil
 		}, nil
 	}
 	return nil, func() error {
-		if err := s.look(keys, found); err != nil {
+		once, err := s.m.atOnce(func() error {
+			heard = s.m.heard(wire.StateLog)
+			clear(found)
+			return s.look(keys, found)
+		})
+		if err != nil {
 			return err
 		}
-		s.sendObjects(msg, found, heard.stale())
+		s.sendObjects(msg, found, !once || heard.stale())
 		return nil
 	}
 }

@@ -103,26 +103,38 @@ func (s *session) search(msg *wire.ClientMessage) (later func() error) {
 		if err := s.catchUp(ctx); err != nil {
 			return err
 		}
-		heard := s.m.heard(wire.StateLog)
-		rooms := []wire.RoomID{msg.Room}
-		if msg.Room == "" {
-			rooms = s.user.roomIDs()
-		}
-		ids, err := s.m.rosters.Search(ctx, rooms, msg.Prefix, limit(msg.Limit, 20, maxFound))
+		var heard heard
+		var ids []wire.UserID
+		var found []*objects.Object
+		once, err := s.m.atOnce(func() (err error) {
+			heard = s.m.heard(wire.StateLog)
+			ids, found, err = s.find(ctx, msg)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		keys := make([]string, len(ids))
-		for i, id := range ids {
-			keys[i] = userPrefix + string(id)
-		}
-		found := make([]*objects.Object, len(keys))
-		if err := s.m.objects.Get(ctx, keys, found); err != nil {
-			return err
-		}
-		s.sendFound(msg, ids, found, heard.stale())
+		s.sendFound(msg, ids, found, !once || heard.stale())
 		return nil
 	}
+}
+
+// find looks for who is searched for, and their documents.
+func (s *session) find(ctx context.Context, msg *wire.ClientMessage) ([]wire.UserID, []*objects.Object, error) {
+	rooms := []wire.RoomID{msg.Room}
+	if msg.Room == "" {
+		rooms = s.user.roomIDs()
+	}
+	ids, err := s.m.rosters.Search(ctx, rooms, msg.Prefix, limit(msg.Limit, 20, maxFound))
+	if err != nil {
+		return nil, nil, err
+	}
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = userPrefix + string(id)
+	}
+	found := make([]*objects.Object, len(keys))
+	return ids, found, s.m.objects.Get(ctx, keys, found)
 }
 
 // sendFound answers a search, with as many as fit.

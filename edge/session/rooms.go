@@ -17,9 +17,9 @@ func (s *session) rooms(msg *wire.ClientMessage) (now, later func() error) {
 	if err != nil {
 		return refused(refuse(wire.BadRequest, "%s", err)), nil
 	}
-	most, heard := limit(msg.Limit, 100, wire.MaxPage), s.m.heard(wire.StateLog)
+	most, heard, before := limit(msg.Limit, 100, wire.MaxPage), s.m.heard(wire.StateLog), s.m.turns.n.Load()
 	if s.seenHere() && !s.user.moves() {
-		if r, ok := s.roomsHere(wire.RoomID(after), most); ok {
+		if r, ok := s.roomsHere(wire.RoomID(after), most); ok && s.m.turns.same(before) {
 			return func() error {
 				r.T, r.ID, r.Stale = wire.TReply, msg.ID, heard.stale()
 				s.sock.SendMessage(r)

@@ -121,6 +121,10 @@ func (s *seen) upto() wire.Seq {
 
 // State takes records of the state log, in order, complete up to upto.
 func (m *Manager) State(records []*wire.StateRecord, upto wire.Seq) {
+	if len(records) > 0 {
+		m.turns.n.Add(1)
+		defer m.turns.n.Add(1)
+	}
 	for _, rec := range records {
 		m.objects.Record(rec)
 		m.rosters.Record(rec)
