@@ -218,7 +218,12 @@ func TestEpochOfThreeCores(t *testing.T) {
 			if e := c.stores[name].Epoch(); e != now {
 				t.Errorf("%s: core %s has the epoch %s, core a %s", test.name, name, e, now)
 			}
-			frames, _, err := c.stores[name].ReadChannel(t.Context(), "room:a", 0, 0, 10, 1<<20)
+			var frames []corelog.Stored
+			var err error
+			eventually(t, "core "+name+" can read", func() bool { // the others may still be electing
+				frames, _, err = c.stores[name].ReadChannel(t.Context(), "room:a", 0, 0, 10, 1<<20)
+				return !errors.Is(err, corelog.ErrUnavailable)
+			})
 			if err != nil || len(frames) != 3 {
 				t.Errorf("%s: core %s has %d frames, %v", test.name, name, len(frames), err)
 			}

@@ -90,6 +90,13 @@ resource "aws_launch_template" "core" {
   iam_instance_profile {
     arn = aws_iam_instance_profile.core.arn
   }
+  block_device_mappings {
+    device_name = "/dev/xvda"
+    ebs {
+      encrypted   = true
+      volume_type = "gp3"
+    }
+  }
   metadata_options {
     http_endpoint               = "enabled"
     http_tokens                 = "required"
