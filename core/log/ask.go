@@ -1,6 +1,7 @@
 package log
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,7 +27,9 @@ var errSilent = errors.New("it does not answer")
 
 // ask is get by whichever copy answers.
 func (sess *session) ask(ctx context.Context, stream string, req getRequest) ([]record, error) {
-	req.MaxBytes = min(req.MaxBytes, sess.chunk)
+	// It is never left out: a server reads its own default without a lock, also while it
+	// is told of other routes (reroute; stream.go, getDirectRequest, of nats-server 2.15).
+	req.MaxBytes = min(cmp.Or(req.MaxBytes, sess.chunk), sess.chunk)
 	b, err := json.Marshal(req)
 	if err != nil {
 		return nil, fmt.Errorf("encode a read: %w", err)
