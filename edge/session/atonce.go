@@ -10,21 +10,18 @@ type turns struct{ n atomic.Uint64 }
 // same reports whether no records were taken since n was before.
 func (t *turns) same(before uint64) bool { return before%2 == 0 && t.n.Load() == before }
 
-// mostTurns is how often an answer is put together again.
+// mostTurns is how often an answer is put together, at most.
 const mostTurns = 4
 
 // atOnce calls read, which puts an answer together, and again if records were taken
-// meanwhile: waiting for the core is done by then. It reports whether the last time
-// none were, so that the answer is of one moment.
-func (m *Manager) atOnce(read func() error) (once bool, err error) {
+// meanwhile: waiting for the core is done by then. So the answer is of one moment,
+// unless records come each time.
+func (m *Manager) atOnce(read func() error) error {
 	for range mostTurns {
 		before := m.turns.n.Load()
-		if err := read(); err != nil {
-			return false, err
-		}
-		if m.turns.same(before) {
-			return true, nil
+		if err := read(); err != nil || m.turns.same(before) {
+			return err
 		}
 	}
-	return false, nil
+	return nil
 }

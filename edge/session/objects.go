@@ -40,7 +40,7 @@ func (s *session) get(msg *wire.ClientMessage) (now, later func() error) {
 		}, nil
 	}
 	return nil, func() error {
-		once, err := s.m.atOnce(func() error {
+		err := s.m.atOnce(func() error {
 			heard = s.m.heard(wire.StateLog)
 			clear(found)
 			return s.look(keys, found)
@@ -48,7 +48,7 @@ func (s *session) get(msg *wire.ClientMessage) (now, later func() error) {
 		if err != nil {
 			return err
 		}
-		s.sendObjects(msg, found, !once || heard.stale())
+		s.sendObjects(msg, found, heard.stale())
 		return nil
 	}
 }

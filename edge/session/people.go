@@ -106,7 +106,7 @@ func (s *session) search(msg *wire.ClientMessage) (later func() error) {
 		var heard heard
 		var ids []wire.UserID
 		var found []*objects.Object
-		once, err := s.m.atOnce(func() (err error) {
+		err := s.m.atOnce(func() (err error) {
 			heard = s.m.heard(wire.StateLog)
 			ids, found, err = s.find(ctx, msg)
 			return err
@@ -114,7 +114,7 @@ func (s *session) search(msg *wire.ClientMessage) (later func() error) {
 		if err != nil {
 			return err
 		}
-		s.sendFound(msg, ids, found, !once || heard.stale())
+		s.sendFound(msg, ids, found, heard.stale())
 		return nil
 	}
 }
