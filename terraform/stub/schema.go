@@ -87,7 +87,7 @@ var modes = map[string]tfprotov5.SchemaNestedBlockNestingMode{
 func (b block) proto() (*tfprotov5.SchemaBlock, error) {
 	out := &tfprotov5.SchemaBlock{}
 	for name, a := range b.Attributes {
-		t, err := tftypes.ParseJSONType(a.Type) //nolint:staticcheck // nothing else reads types as Terraform writes them
+		t, err := readType(a.Type)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
