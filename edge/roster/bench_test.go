@@ -55,7 +55,7 @@ func BenchmarkSearch(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%q", in.name, prefix), func(b *testing.B) {
 				defer cpu(b)()
 				for b.Loop() {
-					if _, err := s.Search(b.Context(), in.rooms, prefix, 20); err != nil {
+					if _, _, err := s.Search(b.Context(), in.rooms, prefix, 20); err != nil {
 						b.Fatal(err)
 					}
 				}

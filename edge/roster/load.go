@@ -22,8 +22,6 @@ const (
 	maxMembers  = 200_000
 	leastBound  = 10_000
 	memberBytes = 300
-	// settlePause is how long a load waits for the stream to come further.
-	settlePause = 20 * time.Millisecond
 	// maxUnsure is how many members of a whole room may have come by the stream
 	// without their names: past it the room is forgotten, and read anew when it is
 	// asked for. A page of it has 20,000 names, in less bytes than 2,000 documents.
@@ -94,7 +92,7 @@ func (s *Rosters) run(r *room, l *load) {
 	} else {
 		r.load, r.whole, r.marks = nil, true, l.marks
 		r.count, r.counted = int32(n), true
-		r.passedLocked(s.position())
+		r.passedLocked(s.Position())
 	}
 	s.wakeLocked(r)
 	s.flushLocked()
@@ -139,7 +137,7 @@ func (s *Rosters) read(ctx context.Context, r *room, l *load) error {
 	if !slices.ContainsFunc(l.marks, func(m mark) bool { return m.v != last }) {
 		return nil // all pages are of one moment
 	}
-	return s.settle(ctx, r, last)
+	return s.Settle(ctx, wire.MembersKey(r.id), last)
 }
 
 // awaitLive waits for the marker of the room's interest.
@@ -200,36 +198,10 @@ func (s *Rosters) piece(r *room, members []member, v wire.Seq) bool {
 	if r.dead {
 		return false
 	}
+	s.ahead = max(s.ahead, v)
 	for _, m := range members {
 		s.addLocked(r, m, v)
 	}
 	s.flushLocked()
 	return true
-}
-
-// settler is told of the marker of an interest that is only asked for to learn
-// how far the stream is.
-type settler chan struct{}
-
-// settle waits until the stream has come to v.
-func (s *Rosters) settle(ctx context.Context, r *room, v wire.Seq) error {
-	key := wire.MembersKey(r.id)
-	for s.position() < v {
-		told := make(settler)
-		s.cfg.Upstream.Want(wire.StateLog, upstream.Want{Key: key, Since: never, Token: told})
-		select {
-		case <-told:
-		case <-ctx.Done():
-		}
-		s.cfg.Upstream.Drop(wire.StateLog, key)
-		if s.position() >= v {
-			break
-		}
-		select {
-		case <-time.After(settlePause):
-		case <-ctx.Done():
-			return gaveUp(ctx)
-		}
-	}
-	return nil
 }

@@ -54,7 +54,7 @@ func settled() {
 
 func search(t *testing.T, s *Rosters, prefix string, rooms ...wire.RoomID) []wire.UserID {
 	t.Helper()
-	ids, err := s.Search(t.Context(), rooms, prefix, 0)
+	ids, _, err := s.Search(t.Context(), rooms, prefix, 0)
 	if err != nil {
 		t.Fatalf("search %q: %v", prefix, err)
 	}
@@ -128,7 +128,7 @@ func TestAskerThatLeavesSpoilsNothing(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			if _, err := s.Search(ctx, []wire.RoomID{"r"}, "", 0); !errors.Is(err, context.Canceled) || !errors.Is(err, upstream.ErrUnavailable) {
+			if _, _, err := s.Search(ctx, []wire.RoomID{"r"}, "", 0); !errors.Is(err, context.Canceled) || !errors.Is(err, upstream.ErrUnavailable) {
 				t.Errorf("an asker that left has %v", err)
 			}
 		})
@@ -154,7 +154,7 @@ func TestFailedLoad(t *testing.T) {
 	bubble(t, plenty, 1, func(t *testing.T, s *Rosters, c *core) {
 		c.members("r", 10)
 		c.do(func() { c.fail = upstream.ErrUnavailable })
-		if _, err := s.Search(t.Context(), []wire.RoomID{"r"}, "", 0); !errors.Is(err, upstream.ErrUnavailable) {
+		if _, _, err := s.Search(t.Context(), []wire.RoomID{"r"}, "", 0); !errors.Is(err, upstream.ErrUnavailable) {
 			t.Errorf("a search without a core: %v", err)
 		}
 		settled()
@@ -194,7 +194,7 @@ func TestBulkJoinOfAWholeRoom(t *testing.T) {
 		settled()
 		open()
 		settled()
-		got, err := s.Search(t.Context(), []wire.RoomID{"r"}, "n", wire.MaxPage)
+		got, _, err := s.Search(t.Context(), []wire.RoomID{"r"}, "n", wire.MaxPage)
 		if err != nil || len(got) != wire.MaxPage {
 			t.Errorf("%d found, %v", len(got), err)
 		}

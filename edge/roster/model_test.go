@@ -214,7 +214,7 @@ func (w *world) ask(kind int) {
 			}
 		case 1:
 			var found []wire.UserID
-			if found, err = w.s.Search(ctx, rooms, prefix, wire.MaxPage); err == nil {
+			if found, _, err = w.s.Search(ctx, rooms, prefix, wire.MaxPage); err == nil {
 				wrong = w.c.checkSearch(rooms, prefix, found, from)
 			}
 		case 2:
@@ -232,7 +232,7 @@ func (w *world) ask(kind int) {
 				}
 			}
 		default:
-			if n, ok := w.s.Count(room); ok {
+			if n, _, ok := w.s.Count(room); ok {
 				wrong = w.c.checkCount(room, n, from)
 			}
 		}

@@ -128,6 +128,9 @@ func (s *Rosters) takeNames(batch []userToken, a *wire.Answer) (rest []userToken
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, t := range batch {
+		if t.holds() {
+			s.ahead = max(s.ahead, a.V)
+		}
 		if !t.holds() || t.u.state != unread {
 			continue
 		}

@@ -102,7 +102,7 @@ type flight struct {
 // the same is being asked shares the answer, if it isn't older than the stream
 // was when it came.
 func (s *Rosters) once(ctx context.Context, key string, q *wire.Query, take func(*wire.Answer)) (*wire.Answer, error) {
-	need := s.position()
+	need := s.Position()
 	for {
 		f, err := s.fly(key, q, take)
 		if err != nil {

@@ -16,7 +16,7 @@ func TestSmallRoomIsReadWholeOnce(t *testing.T) {
 		c.members("r", 1000)
 		s.Seed("r", 1000, c.end())
 		settled()
-		if n, ok := s.Count("r"); n != 1000 || !ok {
+		if n, _, ok := s.Count("r"); n != 1000 || !ok {
 			t.Errorf("%d members are counted, %v", n, ok)
 		}
 		var wg sync.WaitGroup
@@ -67,7 +67,7 @@ func TestLargeRoomPassesThrough(t *testing.T) {
 			t.Errorf("%d questions for one page", n)
 		}
 		settled()
-		if n, ok := s.Count("r"); n != wholeRoom+1 || !ok {
+		if n, _, ok := s.Count("r"); n != wholeRoom+1 || !ok {
 			t.Errorf("the page's count was not kept: %d, %v", n, ok)
 		}
 	})
@@ -107,29 +107,29 @@ func TestCountsBySeed(t *testing.T) {
 		settled()
 		s.Seed("r", 3, read)
 		s.Seed("q", 5, read)
-		if _, ok := s.Count("r"); ok {
+		if _, _, ok := s.Count("r"); ok {
 			t.Error("a count is believed before the marker")
 		}
 		settled()
-		if n, ok := s.Count("r"); n != 3 || !ok {
+		if n, _, ok := s.Count("r"); n != 3 || !ok {
 			t.Errorf("%d members, %v", n, ok)
 		}
-		if n, ok := s.Count("q"); ok {
+		if n, _, ok := s.Count("q"); ok {
 			t.Errorf("%d members are believed, of before a change", n)
 		}
 		s.Seed("q", 5, read)
-		if n, ok := s.Count("q"); ok {
+		if n, _, ok := s.Count("q"); ok {
 			t.Errorf("%d members are believed, read before the interest", n)
 		}
 		s.Seed("q", 6, c.end())
-		if n, ok := s.Count("q"); n != 6 || !ok {
+		if n, _, ok := s.Count("q"); n != 6 || !ok {
 			t.Errorf("%d members, %v, read after the interest", n, ok)
 		}
 		c.member("r", "x", true)
 		c.member("r", "x", false)
 		c.member("r", "y", true)
 		settled()
-		if n, ok := s.Count("r"); n != 4 || !ok {
+		if n, _, ok := s.Count("r"); n != 4 || !ok {
 			t.Errorf("%d members, %v, after the records", n, ok)
 		}
 	})
@@ -144,7 +144,7 @@ func TestEviction(t *testing.T) {
 			settled()
 		}
 		for i := range 10 {
-			if _, ok := s.Count(id(i)); !ok {
+			if _, _, ok := s.Count(id(i)); !ok {
 				t.Fatalf("room %d went too soon", i)
 			}
 		}
@@ -153,7 +153,7 @@ func TestEviction(t *testing.T) {
 			settled()
 		}
 		for i := range 30 {
-			n, ok := s.Count(id(i))
+			n, _, ok := s.Count(id(i))
 			if used := i < 10 || i >= 20; ok != used || ok && n != i {
 				t.Errorf("room %d: %d members, %v", i, n, ok)
 			}

@@ -99,6 +99,7 @@ type Rosters struct {
 	dropped  []wire.Key                         // guarded by mu: and to be given back after that
 	unread   []userToken                        // guarded by mu: whose documents are to be read
 	unnamed  []userToken                        // guarded by mu: in the order of their turns, whose names are not sure; and some that are
+	ahead    wire.Seq                           // guarded by mu: the latest position that members or names were read at
 	turns    uint64                             // guarded by mu: of users that became unnamed so far
 	turned   chan struct{}                      // guarded by mu: closed and nil when the first of unnamed has gone; nil = nobody waits
 	reading  bool                               // guarded by mu: a goroutine does
@@ -177,6 +178,7 @@ func (s *Rosters) Reset() {
 	}
 	s.lifetime++
 	s.emptyLocked()
+	s.ahead = 0
 	s.pos.Store(0)
 }
 
@@ -187,19 +189,23 @@ func (s *Rosters) Bytes() int64 {
 	return s.bytes
 }
 
-// Count is the number of a room's members, if it is known at the moment.
-func (s *Rosters) Count(id wire.RoomID) (n int, ok bool) {
+// Count is the number of a room's members, if it is known at the moment, and the state
+// position that it was read or told at.
+func (s *Rosters) Count(id wire.RoomID) (n int, at wire.Seq, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	r, ok := s.rooms.Peek(id)
 	if !ok || !r.live {
-		return 0, false
+		return 0, 0, false
 	}
 	r.touch()
 	if r.whole {
-		return r.members.Len(), true
+		for _, m := range r.marks {
+			at = max(at, m.v)
+		}
+		return r.members.Len(), at, true
 	}
-	return int(r.count), r.counted
+	return int(r.count), r.countV, r.counted
 }
 
 // Seed takes the number of a room's members that was read at state position v.
@@ -248,7 +254,7 @@ func (s *Rosters) flushLocked() {
 func (s *Rosters) ask(ctx context.Context, q *wire.Query) (*wire.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	q.P, q.V = wire.StateLog, s.position()
+	q.P, q.V = wire.StateLog, s.Position()
 	a, err := s.cfg.Upstream.Query(ctx, q)
 	switch {
 	case err != nil:
@@ -261,7 +267,9 @@ func (s *Rosters) ask(ctx context.Context, q *wire.Query) (*wire.Answer, error) 
 	return a, nil
 }
 
-func (s *Rosters) position() wire.Seq { return wire.Seq(s.pos.Load()) }
+// Position is how far the state log's stream was taken: everything up to it that this
+// edge has an interest in.
+func (s *Rosters) Position() wire.Seq { return wire.Seq(s.pos.Load()) }
 
 // gaveUp is the error of a question whose asker didn't wait for it.
 func gaveUp(ctx context.Context) error {

@@ -32,8 +32,10 @@ const (
 // them. A room that does not exist has no members. Who becomes a member while the
 // search waits for the core may be missing.
 //
-// A limit outside 1 to wire.MaxPage is 100. Its errors are Page's.
-func (s *Rosters) Search(ctx context.Context, rooms []wire.RoomID, prefix string, limit int) ([]wire.UserID, error) {
+// A limit outside 1 to wire.MaxPage is 100. at is the latest state position that any
+// of it was read at; once the stream has come so far, and if no record was taken since
+// the search began, what it found is of one moment. Its errors are Page's.
+func (s *Rosters) Search(ctx context.Context, rooms []wire.RoomID, prefix string, limit int) (users []wire.UserID, at wire.Seq, err error) {
 	if len(prefix) > wire.MaxName {
 		prefix = prefix[:wire.MaxName]
 	}
@@ -43,9 +45,9 @@ func (s *Rosters) Search(ctx context.Context, rooms []wire.RoomID, prefix string
 	for {
 		found, err := s.gather(ctx, ids)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		ok := s.search(found, h)
+		at, ok := s.search(found, h)
 		for _, r := range found {
 			s.unpin(r)
 		}
@@ -54,7 +56,7 @@ func (s *Rosters) Search(ctx context.Context, rooms []wire.RoomID, prefix string
 			for i := range h.best {
 				out[i] = h.best[i].u.id
 			}
-			return out, nil
+			return out, at, nil
 		}
 	}
 }
@@ -144,14 +146,15 @@ func isNotFound(err error) bool {
 	return ok && refused.Code == wire.NotFound
 }
 
-// search fills h. It is false if a room is no longer what it was.
-func (s *Rosters) search(rooms []*room, h *hits) bool {
+// search fills h, with what was read up to at. It is false if a room is no longer what
+// it was.
+func (s *Rosters) search(rooms []*room, h *hits) (at wire.Seq, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	total := 0
 	for _, r := range rooms {
 		if r.dead {
-			return false
+			return 0, false
 		}
 		total += r.members.Len()
 	}
@@ -159,7 +162,7 @@ func (s *Rosters) search(rooms []*room, h *hits) bool {
 	if total > fewMembers {
 		w := walk{index: &s.index, hits: h, most: total}
 		if w.run() {
-			return true
+			return s.ahead, true
 		}
 	}
 	h.best = h.best[:0]
@@ -170,7 +173,7 @@ func (s *Rosters) search(rooms []*room, h *hits) bool {
 			return true
 		})
 	}
-	return true
+	return s.ahead, true
 }
 
 // amongLocked reports whether a user is in one of some rooms, and has its name.

@@ -40,7 +40,7 @@ func TestSearchRanks(t *testing.T) {
 				t.Errorf("%q: %v, want %v", tt.prefix, got, tt.want)
 			}
 			for limit := 1; limit <= len(tt.want); limit++ {
-				got, err := s.Search(t.Context(), []wire.RoomID{"r"}, tt.prefix, limit)
+				got, _, err := s.Search(t.Context(), []wire.RoomID{"r"}, tt.prefix, limit)
 				if err != nil || !slices.Equal(got, tt.want[:limit]) {
 					t.Errorf("%q, the first %d: %v, want %v (%v)", tt.prefix, limit, got, tt.want[:limit], err)
 				}
@@ -208,7 +208,7 @@ func TestSearchInManyRooms(t *testing.T) {
 			rooms = append(rooms, id)
 		}
 		for _, want := range []int{maxReads, 3 * maxReads / 2} {
-			got, err := s.Search(t.Context(), rooms, "", wire.MaxPage)
+			got, _, err := s.Search(t.Context(), rooms, "", wire.MaxPage)
 			if err != nil || len(got) != want {
 				t.Errorf("%d found, %v; want %d", len(got), err, want)
 			}

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"selvedge/edge/roster"
 	"selvedge/wire"
 )
 
@@ -63,28 +65,74 @@ func names(m message) string {
 	return strings.Join(out, " ")
 }
 
-// An answer is put together again as long as changes go on, but not for ever.
+// What the core is asked for may be ahead of the stream, and then of what is at hand:
+// the stream is waited for.
+func TestAnAnswerIsNotAheadOfTheStream(t *testing.T) {
+	for request, want := range map[string]string{
+		`"t":"search","room":"mine","prefix":"jo"`:  "u2 Josh",
+		`"t":"get","objects":["user:u1","user:u2"]`: "user:u1 Zed user:u2 Josh",
+	} {
+		bubble(t, func(t *testing.T, r *rig) {
+			for user, name := range map[wire.UserID]string{"u1": "Joan", "u2": "John"} {
+				r.core.member(user, "mine", 5)
+				r.core.doc("user:"+string(user), name)
+			}
+			c := r.hello("u1", "")
+			c.one("welcome")
+			c.send(`{"id":1,"t":"search","room":"mine","prefix":"no"}`)
+			c.one("reply") // the room is known
+			c.send(`{"id":2,"t":"get","objects":["user:u1"]}`)
+			c.one("reply") // and this document
+			stood := r.core.v
+			var records []*wire.StateRecord
+			for _, change := range [][2]string{{"user:u1", "Zed"}, {"user:u2", "Josh"}} {
+				records = append(records, r.core.doc(change[0], change[1])) // they are on their way
+			}
+			r.core.set(func() { r.core.stands = stood })
+			c.send(`{"id":3,` + request + `}`)
+			synctest.Wait()
+			if got := c.take(); len(got) > 0 {
+				t.Errorf("%s: answered before the stream had come: %v", request, got)
+			}
+			r.core.set(func() { r.core.stands = 0 })
+			r.m.State(records, r.core.v)
+			time.Sleep(time.Second)
+			if got := names(c.one("reply")); got != want {
+				t.Errorf("%s: %s, want %s", request, got, want)
+			}
+		})
+	}
+}
+
+// An answer that changes go on during, time and again, is not said to be of one moment.
 func TestAtOnce(t *testing.T) {
-	m := &Manager{}
-	for changes, want := range map[int]int{0: 1, 1: 2, mostTurns - 1: mostTurns, mostTurns: mostTurns, 100: mostTurns} {
-		read := 0
-		err := m.atOnce(func() error {
+	m := &Manager{rosters: roster.New(roster.Config{})}
+	var at wire.Seq
+	m.rosters.Upto(20)
+	read := 0
+	atOnce := func(changes int) (once bool, err error) {
+		read = 0
+		return m.atOnce(t.Context(), wire.RoomsKey("u"), func() (wire.Seq, error) {
 			if read++; read <= changes {
 				m.turns.n.Add(2)
 			}
-			return nil
+			return at, nil
 		})
-		if err != nil || read != want {
-			t.Errorf("with %d changes: %v, read %d times, want %d", changes, err, read, want)
+	}
+	for at = range wire.Seq(21) {
+		for changes, want := range map[int]bool{0: true, 1: true, mostTurns - 1: true, mostTurns: false, 100: false} {
+			once, err := atOnce(changes)
+			if once != want || err != nil || read != min(changes+1, mostTurns) {
+				t.Errorf("with %d changes: %t, %v, read %d times", changes, once, err, read)
+			}
 		}
 	}
 	failed := errors.New("no core")
-	if err := m.atOnce(func() error { return failed }); !errors.Is(err, failed) {
-		t.Error(err)
+	if once, err := m.atOnce(t.Context(), wire.RoomsKey("u"), func() (wire.Seq, error) { return 0, failed }); once || !errors.Is(err, failed) {
+		t.Errorf("%t, %v", once, err)
 	}
 	m.turns.n.Add(1) // records are being taken
-	read := 0
-	if err := m.atOnce(func() error { read++; return nil }); err != nil || read != mostTurns {
-		t.Errorf("in the midst: %v, read %d times", err, read)
+	if once, err := atOnce(0); once || err != nil || read != mostTurns {
+		t.Errorf("in the midst: %t, %v, read %d times", once, err, read)
 	}
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -41,6 +42,7 @@ type core struct {
 	sent    uint64                 // guarded by mu
 	signals []*wire.Signal         // guarded by mu
 	docs    map[string]wire.Object // guarded by mu: by key
+	stands  wire.Seq               // guarded by mu: how far the stream is that markers come by; 0 = to the end
 	manager *Manager
 	silent  time.Time // guarded by mu: the last watermark of all logs; zero = now
 }
@@ -267,7 +269,7 @@ func (c *core) Want(p wire.LogID, wants ...upstream.Want) {
 			c.engine.Covered(p)
 		}
 		if p == wire.StateLog && !c.unlive {
-			m := link.Marker{ID: 7, Seq: c.v}
+			m := link.Marker{ID: 7, Seq: cmp.Or(c.stands, c.v)}
 			go c.manager.Live([]upstream.Want{w}, m)
 		}
 	}

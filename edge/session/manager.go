@@ -222,8 +222,10 @@ func (m *Manager) SetEpoch(epoch string) {
 	for u := range users.All() {
 		m.drop(u)
 	}
+	m.turns.n.Add(1)
 	m.objects.Reset()
 	m.rosters.Reset()
+	m.turns.n.Add(1)
 	m.lasts.reset()
 	m.begun.reset()
 	m.seen.reset()

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"sync"
@@ -33,24 +34,49 @@ func (s *session) get(msg *wire.ClientMessage) (now, later func() error) {
 		}
 	}
 	found, heard, before := make([]*objects.Object, len(keys)), s.m.heard(wire.StateLog), s.m.turns.n.Load()
-	if s.seenHere() && s.atHand(keys, found) && (len(keys) == 1 || s.m.turns.same(before)) {
+	if s.seenHere() && s.atHand(keys, found) &&
+		(len(keys) == 1 || s.m.turns.same(before) && latest(found) <= s.m.rosters.Position()) {
 		return func() error {
 			s.sendObjects(msg, found, heard.stale())
 			return nil
 		}, nil
 	}
 	return nil, func() error {
-		err := s.m.atOnce(func() error {
+		ctx, cancel := s.m.context()
+		defer cancel()
+		seen := s.m.heard(wire.StateLog)
+		wanted, places, err := s.visible(ctx, keys)
+		if err != nil {
+			return err
+		}
+		got := make([]*objects.Object, len(wanted))
+		once, err := s.m.atOnce(ctx, wire.RoomsKey(s.user.id()), func() (wire.Seq, error) {
 			heard = s.m.heard(wire.StateLog)
-			clear(found)
-			return s.look(keys, found)
+			err := s.m.objects.Get(ctx, wanted, got)
+			return latest(got), err
 		})
 		if err != nil {
 			return err
 		}
-		s.sendObjects(msg, found, heard.stale())
+		clear(found)
+		for n, i := range places {
+			found[i] = got[n]
+		}
+		// Who may see what is as old as the question.
+		s.sendObjects(msg, found, !once || seen.stale() || heard.stale())
 		return nil
 	}
+}
+
+// latest is the latest position of some documents: those that don't exist have the one
+// that they were looked for at; nil ones are of no position.
+func latest(found []*objects.Object) (v wire.Seq) {
+	for _, o := range found {
+		if o != nil {
+			v = max(v, o.V)
+		}
+	}
+	return v
 }
 
 // once is list without repetitions.
@@ -104,13 +130,12 @@ func (s *session) sees(key string) (visible, known bool) {
 	return shared, shared
 }
 
-// look finds the documents that the session may see. It waits for the core if it
-// has to.
-func (s *session) look(keys []string, out []*objects.Object) error {
-	ctx, cancel := s.m.context()
-	defer cancel()
+// visible are those of keys that the session may see, and which of them they are. It
+// waits for the core if it has to. What it says is of one moment or another while it
+// waits: an answer tells the documents of one, but who may see them is looked at once.
+func (s *session) visible(ctx context.Context, keys []string) (wanted []string, places []int, err error) {
 	if err := s.catchUp(ctx); err != nil {
-		return err
+		return nil, nil, err
 	}
 	visible := make([]bool, len(keys))
 	var doubtful []int
@@ -125,27 +150,31 @@ func (s *session) look(keys []string, out []*objects.Object) error {
 	if len(users) > 0 {
 		shared, err := s.shares(ctx, users)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		for n, i := range doubtful {
 			visible[i] = shared[n]
 		}
 	}
-	var wanted []string
-	var places []int
 	for i, ok := range visible {
 		if ok {
 			wanted, places = append(wanted, keys[i]), append(places, i)
 		}
 	}
-	got := make([]*objects.Object, len(wanted))
-	if err := s.m.objects.Get(ctx, wanted, got); err != nil {
-		return err
+	return wanted, places, nil
+}
+
+// look finds a document, if the session may see it. It waits for the core if it has to.
+func (s *session) look(key string) (*objects.Object, bool) {
+	ctx, cancel := s.m.context()
+	defer cancel()
+	wanted, _, err := s.visible(ctx, []string{key})
+	if err != nil || len(wanted) == 0 {
+		return nil, false
 	}
-	for n, i := range places {
-		out[i] = got[n]
-	}
-	return nil
+	found := make([]*objects.Object, 1)
+	err = s.m.objects.Get(ctx, wanted, found)
+	return found[0], err == nil
 }
 
 // scratch holds replies while they are put together.
@@ -241,9 +270,8 @@ func (s *session) ObjectMoved(o *objects.Object) {
 		s.sock.Send(o.PacketIn(cache.FormOf(s.sock.Codec(), false)))
 	case !known:
 		s.m.serve(func() {
-			out := make([]*objects.Object, 1)
-			if err := s.look([]string{o.Key}, out); err == nil && out[0] != nil {
-				s.sock.Send(out[0].PacketIn(cache.FormOf(s.sock.Codec(), false)))
+			if now, ok := s.look(o.Key); ok {
+				s.sock.Send(now.PacketIn(cache.FormOf(s.sock.Codec(), false)))
 			}
 		})
 	}

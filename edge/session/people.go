@@ -106,35 +106,37 @@ func (s *session) search(msg *wire.ClientMessage) (later func() error) {
 		var heard heard
 		var ids []wire.UserID
 		var found []*objects.Object
-		err := s.m.atOnce(func() (err error) {
+		once, err := s.m.atOnce(ctx, wire.RoomsKey(s.user.id()), func() (at wire.Seq, err error) {
 			heard = s.m.heard(wire.StateLog)
-			ids, found, err = s.find(ctx, msg)
-			return err
+			ids, found, at, err = s.find(ctx, msg)
+			return at, err
 		})
 		if err != nil {
 			return err
 		}
-		s.sendFound(msg, ids, found, heard.stale())
+		s.sendFound(msg, ids, found, !once || heard.stale())
 		return nil
 	}
 }
 
-// find looks for who is searched for, and their documents.
-func (s *session) find(ctx context.Context, msg *wire.ClientMessage) ([]wire.UserID, []*objects.Object, error) {
+// find looks for who is searched for, and their documents, and reports the latest state
+// position that any of it was read at.
+func (s *session) find(ctx context.Context, msg *wire.ClientMessage) (ids []wire.UserID, found []*objects.Object, at wire.Seq, err error) {
 	rooms := []wire.RoomID{msg.Room}
 	if msg.Room == "" {
 		rooms = s.user.roomIDs()
 	}
-	ids, err := s.m.rosters.Search(ctx, rooms, msg.Prefix, limit(msg.Limit, 20, maxFound))
+	ids, at, err = s.m.rosters.Search(ctx, rooms, msg.Prefix, limit(msg.Limit, 20, maxFound))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
 	keys := make([]string, len(ids))
 	for i, id := range ids {
 		keys[i] = userPrefix + string(id)
 	}
-	found := make([]*objects.Object, len(keys))
-	return ids, found, s.m.objects.Get(ctx, keys, found)
+	found = make([]*objects.Object, len(keys))
+	err = s.m.objects.Get(ctx, keys, found)
+	return ids, found, max(at, latest(found)), err
 }
 
 // sendFound answers a search, with as many as fit.

@@ -28,7 +28,7 @@ func (m *Manager) recent(u *user, channels fanout.Rooms, extra map[wire.RoomID]d
 	}
 	size := 0
 	for _, r := range rooms[:min(len(rooms), welcomeRooms)] {
-		info, here := m.info(r.ch)
+		info, _, here := m.info(r.ch)
 		if !here {
 			id, _ := r.name.Room()
 			said, asked := extra[id]

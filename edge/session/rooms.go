@@ -19,7 +19,7 @@ func (s *session) rooms(msg *wire.ClientMessage) (now, later func() error) {
 	}
 	most, heard, before := limit(msg.Limit, 100, wire.MaxPage), s.m.heard(wire.StateLog), s.m.turns.n.Load()
 	if s.seenHere() && !s.user.moves() {
-		if r, ok := s.roomsHere(wire.RoomID(after), most); ok && s.m.turns.same(before) {
+		if r, at, ok := s.roomsHere(wire.RoomID(after), most); ok && s.m.turns.same(before) && at <= s.m.rosters.Position() {
 			return func() error {
 				r.T, r.ID, r.Stale = wire.TReply, msg.ID, heard.stale()
 				s.sock.SendMessage(r)
@@ -44,8 +44,9 @@ func (s *session) rooms(msg *wire.ClientMessage) (now, later func() error) {
 	}
 }
 
-// roomsHere is a page of the user's rooms if all of it is at hand.
-func (s *session) roomsHere(after wire.RoomID, most int) (r wire.Rooms, ok bool) {
+// roomsHere is a page of the user's rooms if all of it is at hand, and the latest state
+// position that any of it was read at.
+func (s *session) roomsHere(after wire.RoomID, most int) (r wire.Rooms, at wire.Seq, ok bool) {
 	page := s.user.roomsAfter(after)
 	r.Rooms = make([]wire.RoomInfo, 0, min(len(page), most))
 	size := 0
@@ -54,15 +55,16 @@ func (s *session) roomsHere(after wire.RoomID, most int) (r wire.Rooms, ok bool)
 			r.Next = string(r.Rooms[i-1].ID)
 			break
 		}
-		info, ok := s.m.info(ch)
+		info, read, ok := s.m.info(ch)
 		if !ok {
-			return r, false
+			return r, 0, false
 		}
+		at = max(at, read)
 		r.Rooms = append(r.Rooms, info)
 		size += len(info.Data) + roomOverhead
 	}
 	s.m.cfg.Events.Cache("room", hitOrMiss(true), len(r.Rooms))
-	return r, true
+	return r, at, true
 }
 
 // roomsAfter are the channels of the user's rooms whose ids come after one, in
@@ -121,25 +123,26 @@ func (u *user) roomIDs() []wire.RoomID {
 	return ids
 }
 
-// info is a room as its members are told of it, if all of it is at hand.
-func (m *Manager) info(ch *cache.Channel) (wire.RoomInfo, bool) {
+// info is a room as its members are told of it, if all of it is at hand, and the latest
+// state position that any of that was read at.
+func (m *Manager) info(ch *cache.Channel) (info wire.RoomInfo, read wire.Seq, ok bool) {
 	id, _ := ch.Name.Room()
 	end, state := m.lasts.look(ch)
 	if state != known {
-		return wire.RoomInfo{}, false
+		return wire.RoomInfo{}, 0, false
 	}
-	count, ok := m.rosters.Count(id)
+	count, read, ok := m.rosters.Count(id)
 	if !ok {
-		return wire.RoomInfo{}, false
+		return wire.RoomInfo{}, 0, false
 	}
 	doc, ok := m.objects.Peek(roomPrefix + string(id))
 	if !ok {
-		return wire.RoomInfo{}, false
+		return wire.RoomInfo{}, 0, false
 	}
 	told := doc.Told()
 	return wire.RoomInfo{
 		ID: id, P: ch.P, Seq: end.seq, TS: end.ts, MemberCount: count, V: told.V, Data: told.Data,
-	}, true
+	}, max(read, doc.V), true
 }
 
 // learn keeps what the core said of rooms, so that the next who ask are answered here.

@@ -426,7 +426,7 @@ func (m *Manager) room(id wire.RoomID) (describedRoom, error) {
 	name := wire.RoomChannel(id)
 	if ch := m.cfg.Cache.Find(name); ch != nil {
 		at, read := m.cfg.Cache.Log(ch.P).Pos(), m.Position()
-		if info, ok := m.info(ch); ok {
+		if info, _, ok := m.info(ch); ok {
 			return describedRoom{info, at, read}, nil
 		}
 	}

@@ -16,6 +16,10 @@ import (
 // for 3 s, and was stamped a way before.
 const age = staleAfter + 2*time.Second
 
+// hurry is how many changes must come while an answer of several things is put together
+// for an edge to give up: it does so four times.
+const hurry = 4
+
 // asker is a client that asks.
 type asker struct {
 	s    *society
@@ -34,6 +38,7 @@ type question struct {
 	seen    sighting
 	truth   *chronicle // of the session's epoch
 	when    moments
+	stale   bool // the answer is said to be old
 }
 
 func (a *asker) begin(kind string) *question {
@@ -53,8 +58,10 @@ func (q *question) answered(stale bool, err error) bool {
 	if err != nil || q.edge == "" || edge != q.edge || session != q.session {
 		return false
 	}
-	q.a.said.heard(edge, q.kind == "history", q.from, to, stale)
+	q.stale = stale
 	q.when = moments{q.seen.v, q.truth.last(to)}
+	came := q.truth.between(q.from-staleAfter, to) // the stream may bring them late
+	q.a.said.heard(edge, q.kind == "history", (q.kind == "search" || q.kind == "get") && came >= hurry, q.from, to, stale)
 	if !stale {
 		most := cmp.Or(q.a.s.Age, age)
 		q.when.from = max(q.when.from, q.truth.last(q.from-most))
@@ -141,6 +148,12 @@ func (a *asker) get(ctx context.Context) {
 	if !q.answered(r.Stale, err) {
 		return
 	}
+	q.together(func(s *snapshot) bool {
+		return !slices.ContainsFunc(keys, func(key string) bool {
+			o, found := r.Objects[key] // what is missing may be hidden: that is looked at for itself
+			return found && !s.tells(a.c.User, key, o, true)
+		})
+	})
 	for _, key := range keys {
 		o, found := r.Objects[key]
 		q.document(key, o, found)
@@ -158,14 +171,25 @@ func (a *asker) get(ctx context.Context) {
 
 // document holds one against the state. What is not found may also be hidden.
 func (q *question) document(key string, o wire.Object, found bool) {
-	if !q.any(func(s *snapshot) bool {
-		have, exists := s.docs[key]
-		if !found {
-			return !exists || !s.sees(q.a.c.User, key)
-		}
-		return exists && same(have, o)
-	}) {
+	if !q.any(func(s *snapshot) bool { return s.tells(q.a.c.User, key, o, found) }) {
 		q.wrong("%s is %d %x, found %v", key, o.V, o.Data, found)
+	}
+}
+
+// tells reports whether somebody who asks for a document is told this.
+func (s *snapshot) tells(user wire.UserID, key string, o wire.Object, found bool) bool {
+	have, exists := s.docs[key]
+	if !found {
+		return !exists || !s.sees(user, key)
+	}
+	return exists && same(have, o)
+}
+
+// together holds all of an answer against the state of one moment: it must have been
+// so at one, unless it is said to be old.
+func (q *question) together(holds func(*snapshot) bool) {
+	if !q.stale && !q.any(holds) {
+		q.wrong("its parts are of different moments")
 	}
 }
 
@@ -208,6 +232,13 @@ func (a *asker) rooms(ctx context.Context) {
 	if !q.any(func(s *snapshot) bool { return slices.Equal(s.rooms(a.c.User), ids) }) {
 		q.wrong("%v", ids)
 	}
+	q.together(func(s *snapshot) bool {
+		return slices.Equal(s.rooms(a.c.User), ids) && !slices.ContainsFunc(r.Rooms, func(room wire.RoomInfo) bool {
+			have, exists := s.docs["room:"+string(room.ID)]
+			told := wire.Object{V: room.V, Data: room.Data}
+			return len(s.members[room.ID]) != room.MemberCount || exists != (room.V > 0) || exists && !same(have, told)
+		})
+	})
 }
 
 // history reads the end of a channel that the client is always in.

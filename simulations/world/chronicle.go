@@ -93,6 +93,18 @@ func (c *chronicle) last(at time.Duration) (last wire.Seq) {
 	return last
 }
 
+// between is how many records a core heard of between two times.
+func (c *chronicle) between(from, to time.Duration) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, h := range c.records {
+		if h.at >= from && h.at <= to {
+			n++
+		}
+	}
+	return n
+}
+
 // at is the state at a position.
 func (c *chronicle) at(v wire.Seq) *snapshot {
 	c.mu.Lock()

@@ -20,10 +20,13 @@ type focuser struct {
 
 	shown map[wire.Channel]bool // nil = all
 	lost  map[wire.Channel]int  // the session in which a room that is not shown lost the focus; 0 = not known
+	// began is from where a room was shown last, if the edge said so: nothing may have
+	// come of it since.
+	began map[wire.Channel]wire.Seq
 }
 
 func (f *focuser) live(ctx context.Context) {
-	f.lost = map[wire.Channel]int{}
+	f.lost, f.began = map[wire.Channel]int{}, map[wire.Channel]wire.Seq{}
 	for pause(ctx, f.r, focusTime) {
 		f.change(context.WithoutCancel(ctx))
 	}
@@ -78,7 +81,7 @@ func (f *focuser) change(ctx context.Context) {
 		case !was && is:
 			_, from, ok := f.c.Last(ch)
 			book.Subscribing(user, ch) // before the first of its frames
-			gained = append(gained, regained{ch, from, ok && f.lost[ch] == session})
+			gained = append(gained, regained{ch, max(from, f.began[ch]), ok && f.lost[ch] == session})
 		}
 	}
 	if err := f.c.Focus(ctx, ids); err != nil {
@@ -95,6 +98,7 @@ func (f *focuser) change(ctx context.Context) {
 		case same && g.sure:
 			book.JoinedAt(user, g.ch, g.from)
 		case told:
+			f.began[g.ch] = from
 			book.JoinedAt(user, g.ch, from)
 		default: // another session, which began with this focus
 			book.Joined(user, g.ch)

@@ -21,7 +21,10 @@ const (
 	// freshAgain is how long after a cut all answers are fresh again: links have
 	// been made again and logs opened.
 	freshAgain = 12 * time.Second
-	askEvery   = 800 * time.Millisecond
+	// mostHurried is how many answers, or how many in a hundred, may be said to be old
+	// as changes came all the time; some edges hold next to nothing.
+	mostHurried = 4
+	askEvery    = 800 * time.Millisecond
 )
 
 // Freshness is what answers should say of their age: stale while an edge can't
@@ -39,6 +42,7 @@ type answers struct {
 	mu       sync.Mutex
 	stale    int      // guarded by mu; that had to be, and were
 	fresh    int      // guarded by mu; likewise
+	hurried  int      // guarded by mu; were said to be old, for the changes that came all the time
 	problems []string // guarded by mu
 }
 
@@ -122,17 +126,21 @@ func (a *answers) ask(ctx context.Context, c *Client, rooms bool, ch wire.Channe
 		if now, same := c.session(); err != nil || edge == "" || now != edge || same != session {
 			continue
 		}
-		a.heard(edge, !rooms, from, to, said)
+		a.heard(edge, !rooms, false, from, to, said)
 	}
 }
 
-func (a *answers) heard(edge string, frames bool, from, to time.Duration, said bool) {
+// heard takes an answer. hurried says that it is of several things, and that changes
+// came all the time: then it may be said to be old, as it may be of no one moment.
+func (a *answers) heard(edge string, frames, hurried bool, from, to time.Duration, said bool) {
 	stale, fresh := a.judge(edge, frames, from, to)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
 	case stale && !said:
 		a.problems = append(a.problems, fmt.Sprintf("at %v: an answer of %s is old, and is not said to be", to, edge))
+	case fresh && said && hurried:
+		a.hurried++
 	case fresh && said:
 		a.problems = append(a.problems, fmt.Sprintf("at %v: an answer of %s is said to be old, and is not", to, edge))
 	case stale:
@@ -148,6 +156,12 @@ func (a *answers) report(f *Freshness, report *Report) {
 	defer a.mu.Unlock()
 	report.Measured = append(report.Measured, fmt.Sprintf("%d answers were said to be old, as they had to be; %d were not, as they had to be", a.stale, a.fresh))
 	report.Problems = append(report.Problems, a.problems...)
+	if a.hurried > 0 {
+		report.Measured = append(report.Measured, fmt.Sprintf("%d were, as changes came all the time", a.hurried))
+	}
+	if a.hurried > mostHurried && a.hurried > a.fresh*mostHurried/100 {
+		report.Problems = append(report.Problems, fmt.Sprintf("%d answers were said to be old for the changes that came, of %d others", a.hurried, a.fresh))
+	}
 	dark := slices.ContainsFunc(a.cuts, func(c cut) bool { return c.dark })
 	if dark && a.stale < f.Least || a.fresh < f.Least {
 		report.Problems = append(report.Problems, fmt.Sprintf("only %d stale and %d fresh answers were seen: %d of each prove something", a.stale, a.fresh, f.Least))

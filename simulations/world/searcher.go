@@ -28,6 +28,12 @@ func (a *asker) search(ctx context.Context) {
 		}
 	}
 	q.found(room, prefix, found)
+	q.together(func(s *snapshot) bool {
+		return slices.Equal(s.search(a.c.User, room, prefix), found) && !slices.ContainsFunc(r.Users, func(u wire.UserInfo) bool {
+			have, exists := s.docs["user:"+string(u.ID)]
+			return exists != (u.V > 0) || exists && !same(have, wire.Object{V: u.V, Data: u.Data})
+		})
+	})
 }
 
 // found holds what a search brought against the state. It may have looked at one
