@@ -176,7 +176,7 @@ func (u *Upstream) admitLocked(s *session) {
 	for p := range u.count {
 		s.logs[wire.LogID(p)] = u.logLocked(wire.LogID(p))
 	}
-	s.up = time.Now()
+	s.up, s.parting = time.Now(), map[wire.LogID]int{}
 	s.n.s, s.n.told = s, ""
 	u.tellLocked()
 }

@@ -144,6 +144,8 @@ func (pl *planning) log(lg *followed) {
 	switch {
 	case best == nil || best.s == lg.at:
 		pl.relay(lg)
+	case lg.phase == idle && best.s.parting[lg.p] > 0:
+		return // the end of that has us look again
 	case lg.phase == idle:
 		u.placeLocked(lg, best.s)
 	case lg.phase == open:

@@ -28,6 +28,9 @@ type session struct {
 	// Guarded by Upstream.mu.
 	asked    bool      // it is we who close it
 	unneeded time.Time // since when it carries nothing; zero = it does
+	// parting counts the standbys that were given up and are yet to be closed: until
+	// then their logs can't be opened here.
+	parting map[wire.LogID]int
 }
 
 func (s *session) wake() {

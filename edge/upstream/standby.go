@@ -30,8 +30,11 @@ type standby struct {
 
 	// Guarded by Upstream.mu.
 	step step
-	id   uint64   // of the delta whose marker is waited for
-	at   wire.Seq // the last marker's position
+	// opened is closed when the message that opens it was sent, or could not be; nil
+	// before that was begun.
+	opened chan struct{}
+	id     uint64   // of the delta whose marker is waited for
+	at     wire.Seq // the last marker's position
 	// What was wanted for the first time, and dropped for the last, since it was
 	// opened; a key may be in both.
 	add, del []wire.Key
@@ -108,6 +111,9 @@ func (pl *planning) relay(lg *followed) {
 	case !here.target.Relay && !pl.handedOn(lg):
 		return
 	}
+	if to.s.parting[lg.p] > 0 {
+		return // the last one there is being closed
+	}
 	for _, t := range []time.Time{lg.again, to.s.up.Add(to.settle)} {
 		if pl.now.Before(t) {
 			pl.by(t)
@@ -173,14 +179,27 @@ func (u *Upstream) reached() map[wire.LogID]wire.Seq {
 	return out
 }
 
-// giveUpLocked ends the standby of a log.
+// giveUpLocked ends the standby of a log. It is closed in its own time: another stream
+// of the log can't be opened at the same link before.
 func (u *Upstream) giveUpLocked(lg *followed) {
-	s := lg.heir.s
+	s, opened := lg.heir.s, lg.heir.opened
 	lg.dropStandbyLocked()
+	if opened == nil {
+		u.look()
+		return
+	}
+	s.parting[lg.p]++
 	u.wg.Go(func() {
+		select {
+		case <-opened: // what isn't open yet can't be closed
+		case <-s.gone:
+		}
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		s.l.CloseLog(ctx, lg.p)
+		u.mu.Lock()
+		s.parting[lg.p]--
+		u.mu.Unlock()
 		u.look()
 	})
 }
@@ -270,13 +289,14 @@ func (s *session) standBy(ctx context.Context, lg *followed) error {
 		return nil
 	}
 	u.lastID++
-	b.id = u.lastID
+	b.id, b.opened = u.lastID, make(chan struct{})
 	b.add, b.del = nil, nil
 	keys := make([]wire.Key, 0, lg.held.len())
 	for k := range lg.held.all() {
 		keys = append(keys, k)
 	}
 	u.mu.Unlock()
+	defer close(b.opened)
 	return s.l.Open(ctx, lg.p, link.Live, b.id, keys)
 }
 

@@ -214,3 +214,60 @@ func TestNewInterestsAtARelayThatIsBehind(t *testing.T) {
 		w.complete()
 	})
 }
+
+// A standby that is given up is closed before the same log is opened at its link
+// again, however long that takes: a log that is opened twice costs the link.
+func TestAStandbyIsClosedBeforeItsLogIsOpenedThere(t *testing.T) {
+	// giveUp gives up a standby of log 0 at a node. The message that opens it is on
+	// its way until the test lets it go.
+	giveUp := func(w *world, name string) (let func()) {
+		w.u.mu.Lock()
+		defer w.u.mu.Unlock()
+		lg := w.u.logLocked(0)
+		opened := make(chan struct{})
+		lg.heir = &standby{s: w.u.nodes[name].s, since: w.u.now(), opened: opened, taken: make(chan struct{}), over: make(chan struct{})}
+		w.u.giveUpLocked(lg)
+		return func() { close(opened) }
+	}
+	t.Run("as a standby", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			plan := newShifting("relay-a")
+			w := newWorldWith(t, plan.relay, "core-a", "relay-a")
+			w.pass(3 * time.Second)
+			plan.to(w, "")
+			w.pass(2 * time.Second)
+			w.at("core-a")
+			let := giveUp(w, "relay-a")
+			plan.to(w, "relay-a")
+			w.pass(5 * time.Second)
+			if at := w.where(); at[0] != "core-a" || at[1] != "relay-a" {
+				t.Errorf("log 0 is at %s, and log 1 at %s", at[0], at[1])
+			}
+			let()
+			w.pass(3 * time.Second)
+			w.at("relay-a")
+			w.complete()
+		})
+	})
+	t.Run("in its own right", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			plan := newShifting("relay-a")
+			w := newWorldWith(t, plan.relay, "core-a", "relay-a")
+			w.pass(3 * time.Second)
+			w.at("relay-a")
+			let := giveUp(w, "core-a")
+			w.cutOff("relay-a", true)
+			w.pass(5 * time.Second)
+			if at := w.where(); at[0] != "" || at[1] != "core-a" {
+				t.Errorf("log 0 is at %q, and log 1 at %q", at[0], at[1])
+			}
+			let()
+			w.pass(time.Second)
+			w.at("core-a")
+			w.complete()
+			if n := w.lines.with("link lost", "core-a"); n > 0 {
+				t.Errorf("the link to the core was lost %d times", n)
+			}
+		})
+	})
+}
