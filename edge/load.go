@@ -71,7 +71,11 @@ func (m *loadMeter) look(now time.Time, sockets float64, backlog time.Duration) 
 		old := m.load()
 		// What the old value counts for after a pause, so that pauses may vary.
 		keep := math.Exp(-took.Seconds() / loadMemory.Seconds())
-		next.CPU = smooth(old.CPU, float64(used-m.before)/(float64(took)*m.cpus()), keep)
+		busy := 0.0
+		if used > m.before { // else it does not matter of how many, which takes reading files
+			busy = float64(used-m.before) / (float64(took) * m.cpus())
+		}
+		next.CPU = smooth(old.CPU, busy, keep)
 		next.Backlog = smooth(old.Backlog, float64(backlog)/float64(fullBacklog), keep)
 	}
 	m.last, m.before = now, used
