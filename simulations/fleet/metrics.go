@@ -17,8 +17,13 @@ import (
 type Metrics map[string]float64
 
 // ReadMetrics reads the metrics of a node, by the URL of its admin port.
-func ReadMetrics(ctx context.Context, admin string) (m Metrics, err error) {
-	err = get(ctx, admin+"/metrics", func(r io.Reader) error {
+func ReadMetrics(ctx context.Context, admin string) (Metrics, error) {
+	return ReadMetricsBy(ctx, http.DefaultClient, admin)
+}
+
+// ReadMetricsBy is ReadMetrics by a client of one's own, as of another network.
+func ReadMetricsBy(ctx context.Context, c *http.Client, admin string) (m Metrics, err error) {
+	err = get(ctx, c, admin+"/metrics", func(r io.Reader) error {
 		m, err = ParseMetrics(r)
 		return err
 	})
@@ -65,16 +70,16 @@ func (m Metrics) Sum(name string) (sum float64) {
 
 // ReadState reads the state of a node, /varz, by the URL of its admin port.
 func ReadState(ctx context.Context, admin string, into any) error {
-	return get(ctx, admin+"/varz", func(r io.Reader) error { return json.NewDecoder(r).Decode(into) })
+	return get(ctx, http.DefaultClient, admin+"/varz", func(r io.Reader) error { return json.NewDecoder(r).Decode(into) })
 }
 
 // get has read take what a URL answers.
-func get(ctx context.Context, url string, read func(io.Reader) error) error {
+func get(ctx context.Context, c *http.Client, url string, read func(io.Reader) error) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := c.Do(req)
 	if err != nil {
 		return err
 	}

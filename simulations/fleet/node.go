@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"selvedge/simulations/child"
 )
 
 const (
@@ -50,11 +52,12 @@ func (f *Fleet) start(name string, under, args []string) (*Node, error) {
 	n.cmd = exec.Command(line[0], line[1:]...)
 	n.cmd.Env = append(n.cmd.Environ(), f.cfg.Env...)
 	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
-	if err := n.cmd.Start(); err != nil {
+	wait, err := child.Start(n.cmd)
+	if err != nil {
 		return nil, err
 	}
 	go func() {
-		n.err = n.cmd.Wait()
+		n.err = wait()
 		close(n.done)
 	}()
 	return n, nil

@@ -7,12 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"selvedge/simulations/child"
 )
 
 // leaveTime is how long a worker may take to end when its orders have.
@@ -21,9 +24,12 @@ const leaveTime = 30 * time.Second
 // Worker is a process that obeys, seen from its parent. Orders are given one
 // after the other; safe for concurrent use.
 type Worker[O fmt.Stringer, W any] struct {
-	cmd *exec.Cmd
-	in  io.WriteCloser
-	log strings.Builder // what it said on stderr; read after its end
+	cmd  *exec.Cmd
+	wait func() error
+	in   io.WriteCloser
+	log  strings.Builder // what it said on stderr; read after its end
+
+	answers io.Closer // what out reads
 
 	mu  sync.Mutex
 	out *bufio.Reader // guarded by mu
@@ -38,12 +44,17 @@ func Start[O fmt.Stringer, W any](binary string, args ...string) (*Worker[O, W],
 	if w.in, err = w.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
-	out, err := w.cmd.StdoutPipe()
+	// A pipe of our own: the command's would be closed when the process ends, and an
+	// answer in it is still to be read.
+	answers, out, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	w.out = bufio.NewReader(out)
-	if err := w.cmd.Start(); err != nil {
+	w.cmd.Stdout, w.answers, w.out = out, answers, bufio.NewReader(answers)
+	w.wait, err = child.Start(w.cmd)
+	_ = out.Close() // it is the process's
+	if err != nil {
+		_ = answers.Close() // nobody writes to it
 		return nil, err
 	}
 	return w, nil
@@ -83,7 +94,8 @@ func (w *Worker[O, W]) Stop() error {
 	_ = w.in.Close() // it may be gone already
 	kill := time.AfterFunc(leaveTime, func() { _ = w.cmd.Process.Kill() })
 	defer kill.Stop()
-	if err := w.cmd.Wait(); err != nil {
+	defer func() { _ = w.answers.Close() }() // it was only read
+	if err := w.wait(); err != nil {
 		return fmt.Errorf("%s: %w: %s", strings.Join(w.cmd.Args[1:], " "), err, strings.TrimSpace(w.log.String()))
 	}
 	return nil

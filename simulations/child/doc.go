@@ -1,0 +1,3 @@
+// Package child starts processes that don't outlive who started them, however
+// that one ended.
+package child
