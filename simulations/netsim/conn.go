@@ -28,6 +28,7 @@ type Conn struct {
 	n             *Network
 	host          *host
 	link          *link // towards the peer
+	flow          flow  // there
 	local, remote netip.AddrPort
 
 	// All that follows is guarded by n.mu.
@@ -46,6 +47,7 @@ type Conn struct {
 
 func (n *Network) newConnLocked(h *host, l *link, local, remote netip.AddrPort, state connState) *Conn {
 	c := &Conn{n: n, host: h, link: l, local: local, remote: remote, state: state}
+	c.flow = newFlow(l.id, flowKey{from: local.Port(), to: remote.Port()})
 	c.readable.L, c.writable.L = &n.mu, &n.mu
 	c.reading.cond, c.writing.cond = &c.readable, &c.writable
 	c.in = receiver{early: map[uint64]segment{}, granted: uint64(n.cfg.Buffer)}
@@ -59,7 +61,7 @@ func (n *Network) newConnLocked(h *host, l *link, local, remote netip.AddrPort, 
 // sendLocked sends a packet with so many bytes of data; arrive is what it does
 // at the peer's host.
 func (c *Conn) sendLocked(data int, arrive func()) {
-	c.n.sendLocked(packet{link: c.link, from: c.local, to: c.remote, proto: "tcp", size: data + tcpHeaders, arrive: arrive})
+	c.n.sendLocked(packet{link: c.link, flow: &c.flow, from: c.local, to: c.remote, proto: "tcp", size: data + tcpHeaders, arrive: arrive})
 }
 
 // Read is net.Conn's.

@@ -7,9 +7,10 @@
 // put in order (by link, by sockets, by sending) and only then sent on its way.
 // So it does not matter in which order the goroutines happened to run. Whether a
 // packet is lost, late, out of order or doubled is drawn from a hash of the
-// seed, its link and its number there: what happens on one link changes nothing
-// on another.
+// seed, its flow (two sockets, one direction) and the instant: what happens in
+// one flow changes nothing in another, nor an extra packet those after it.
 //
-// Not modelled: bandwidth, queues of routers, and the time that code takes. TCP
-// is a model (tcp.go says of what); UDP needs none.
+// Not modelled: queues of routers, bandwidth but that of an access that hosts
+// share, and the time that code takes. TCP is a model (tcp.go says of what); UDP
+// needs none.
 package netsim

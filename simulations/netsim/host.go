@@ -40,7 +40,8 @@ func hostOf(ip netip.Addr) Host {
 
 // host is what the network knows of a Host.
 type host struct {
-	id Host
+	id     Host
+	access *access // that it is behind; nil = none
 	// All guarded by Network.mu.
 	dead    bool
 	stalls  int      // stalls that hold at present

@@ -17,6 +17,9 @@ type Config struct {
 	// per direction, and must give the same answer in each run. nil = at once,
 	// and all. A host reaches itself at once, without asking.
 	Path func(from, to Host) Path
+	// Access is the link that a host shares with others of its place; nil = none
+	// does. It is asked once per host. A host is behind no more than one.
+	Access func(Host) *Access
 	// Buffer is what a TCP socket holds in each direction, in bytes; 0 = 256 KiB.
 	Buffer int
 	// Watch is told of each packet when its fate is known, in an order that is
@@ -51,6 +54,7 @@ type Network struct {
 	mu        sync.Mutex
 	closed    bool
 	hosts     map[Host]*host
+	accesses  map[*Access]*access
 	links     map[uint64]*link
 	udp       map[netip.AddrPort]*PacketConn
 	listeners map[netip.AddrPort]*Listener
@@ -69,6 +73,7 @@ type Stats struct{ Sent, Lost, Doubled uint64 }
 // packet is one on its way.
 type packet struct {
 	link     *link
+	flow     *flow // nil = the link knows
 	from, to netip.AddrPort
 	proto    string
 	size     int
@@ -79,7 +84,7 @@ type packet struct {
 func New(cfg Config) *Network {
 	n := &Network{
 		cfg: cfg, start: time.Now(), kick: make(chan struct{}, 1), done: make(chan struct{}),
-		hosts: map[Host]*host{}, links: map[uint64]*link{},
+		hosts: map[Host]*host{}, accesses: map[*Access]*access{}, links: map[uint64]*link{},
 		udp: map[netip.AddrPort]*PacketConn{}, listeners: map[netip.AddrPort]*Listener{}, dialed: map[netip.AddrPort]bool{},
 	}
 	if n.cfg.Buffer <= 0 {
@@ -118,7 +123,7 @@ func (n *Network) Since() time.Duration { return time.Since(n.start) }
 func (n *Network) hostLocked(id Host) *host {
 	h := n.hosts[id]
 	if h == nil {
-		h = &host{id: id, sockets: map[socket]struct{}{}, port: firstEphemeral}
+		h = &host{id: id, sockets: map[socket]struct{}{}, port: firstEphemeral, access: n.accessLocked(id)}
 		n.hosts[id] = h
 	}
 	return h
@@ -143,7 +148,10 @@ func (n *Network) sendLocked(p packet) {
 	n.kickLocked()
 }
 
-func (n *Network) kickLocked() {
+func (n *Network) kickLocked() { n.wake() }
+
+// wake has the wire look. It needs no lock.
+func (n *Network) wake() {
 	select {
 	case n.kick <- struct{}{}:
 	default:
@@ -152,14 +160,15 @@ func (n *Network) kickLocked() {
 
 // run is the wire.
 func (n *Network) run() {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
+	next := alarm{timer: time.NewTimer(0), runs: true, ring: n.wake}
+	defer next.timer.Stop()
 	for {
 		select {
 		case <-n.done:
 			return
 		case <-n.kick:
-		case <-timer.C:
+		case <-next.timer.C:
+			next.runs = false
 		}
 		synctest.Wait() // until all have said what they have to say at this instant
 		n.mu.Lock()
@@ -167,7 +176,7 @@ func (n *Network) run() {
 		n.dueLocked() // faults of this instant are about what is sent in it
 		n.passLocked()
 		if len(n.events.heap) > 0 {
-			timer.Reset(time.Until(time.Unix(0, n.events.heap[0].at)))
+			next.set(n.events.heap[0].at)
 		}
 		n.mu.Unlock()
 	}
@@ -196,8 +205,15 @@ func (n *Network) passOneLocked(p packet) {
 	}
 	path, cut := n.pathLocked(l)
 	now := time.Now()
-	arrivals, times := l.fate(n.cfg.Seed, path, now.UnixNano())
-	if cut {
+	leaves, room := now.UnixNano(), false
+	if !cut {
+		leaves, room = l.leaveLocked(leaves, p.size)
+	}
+	if p.flow == nil {
+		p.flow = l.flowLocked(&p)
+	}
+	arrivals, times := p.flow.fate(n.cfg.Seed, path, leaves)
+	if !room {
 		times = 0
 	}
 	n.stats.Sent++
@@ -216,7 +232,22 @@ func (n *Network) passOneLocked(p packet) {
 	}
 	for _, at := range arrivals[:times] {
 		l.to.flying += p.size
-		n.events.add(at, l.id, func() { n.arriveLocked(p) })
+		n.events.add(at, l.id, func() { n.enterLocked(p, at) })
+	}
+}
+
+// enterLocked is the moment when a packet reaches the access of its host's place; at
+// is now.
+func (n *Network) enterLocked(p packet, at int64) {
+	through, ok := p.link.enterLocked(at, p.size)
+	switch {
+	case !ok:
+		p.link.to.flying -= p.size
+		n.stats.Lost++
+	case through > at:
+		n.events.add(through, p.link.id, func() { n.arriveLocked(p) })
+	default:
+		n.arriveLocked(p)
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 type Path struct {
 	Delay time.Duration // one way
 	// Jitter is the mean of what is added to Delay, exponentially distributed.
-	// It changes no order: a packet that would overtake another arrives with it.
+	// It changes no order between two sockets: a packet that would overtake another
+	// arrives with it.
 	Jitter    time.Duration
 	Loss      float64 // the part of packets that vanish, 0 to 1
 	Reorder   float64 // the part that others overtake: it comes up to ReorderBy later
@@ -53,10 +54,50 @@ type link struct {
 	id       uint64
 	from, to *host
 	path     Path
+	flows    map[flowKey]*flow // of datagrams; guarded by Network.mu
+}
 
+// flow is the packets of a link between two ports. Each has its own order, and what becomes of
+// a packet depends on the instant in which it is sent, not on how many were before: so what is the
+// same in two runs stays the same, whatever is not. Gossip, for one, never is.
+type flow struct {
+	id uint64
 	// Guarded by Network.mu.
-	n    uint64 // packets so far
+	at   int64  // when the latest was sent
+	nth  uint64 // which one of that instant it was
 	last int64  // when the latest arrives
+}
+
+// flowKey tells a link's flows apart.
+type flowKey struct {
+	from, to uint16
+	udp      bool
+}
+
+func (k flowKey) bits() uint64 {
+	out := uint64(k.from)<<16 | uint64(k.to)
+	if k.udp {
+		out |= 1 << 32
+	}
+	return out
+}
+
+// newFlow is a link's, before its first packet.
+func newFlow(link uint64, key flowKey) flow { return flow{id: mix(link) ^ key.bits()} }
+
+// flowLocked is the one that a datagram belongs to. A connection has its own.
+func (l *link) flowLocked(p *packet) *flow {
+	key := flowKey{p.from.Port(), p.to.Port(), true}
+	f := l.flows[key]
+	if f == nil {
+		if l.flows == nil {
+			l.flows = map[flowKey]*flow{}
+		}
+		made := newFlow(l.id, key)
+		f = &made
+		l.flows[key] = f
+	}
+	return f
 }
 
 // What is drawn for a packet.
@@ -69,10 +110,10 @@ const (
 	drawDuplicateBy
 )
 
-// draw is a number in [0, 1) for packet n of a link. It is the same in each run
-// with this seed, whatever else happened.
-func draw(seed, link, n, what uint64) float64 {
-	return float64(mix(mix(mix(seed^link)^n)^what)>>11) / (1 << 53)
+// draw is a number in [0, 1) for packet nth of those that a flow has at one instant. It is the
+// same in each run with this seed, whatever else happened.
+func draw(seed, flow, at, nth, what uint64) float64 {
+	return float64(mix(mix(mix(mix(seed^flow)^at)^nth)^what)>>11) / (1 << 53)
 }
 
 // mix is the finalizer of SplitMix64 (Steele, Lea, Flood: Fast splittable
@@ -84,11 +125,13 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// fate says when packet n of l, sent at now over path, arrives: not at all,
+// fate says when the next packet of f, sent at now over path, arrives: not at all,
 // once or twice.
-func (l *link) fate(seed uint64, path Path, now int64) (arrivals [2]int64, times int) {
-	l.n++
-	drawn := func(what uint64) float64 { return draw(seed, l.id, l.n, what) }
+func (f *flow) fate(seed uint64, path Path, now int64) (arrivals [2]int64, times int) {
+	if f.nth++; now != f.at {
+		f.at, f.nth = now, 0
+	}
+	drawn := func(what uint64) float64 { return draw(seed, f.id, uint64(now), f.nth, what) }
 	if path.Loss > 0 && drawn(drawLoss) < path.Loss {
 		return arrivals, 0
 	}
@@ -97,10 +140,10 @@ func (l *link) fate(seed uint64, path Path, now int64) (arrivals [2]int64, times
 		at += int64(-math.Log(1-drawn(drawJitter)) * float64(path.Jitter))
 	}
 	if path.Reorder > 0 && drawn(drawReorder) < path.Reorder {
-		at = max(at, l.last) + int64(drawn(drawReorderBy)*float64(path.ReorderBy))
+		at = max(at, f.last) + int64(drawn(drawReorderBy)*float64(path.ReorderBy))
 	} else {
-		at = max(at, l.last)
-		l.last = at
+		at = max(at, f.last)
+		f.last = at
 	}
 	arrivals[0] = at
 	if path.Duplicate > 0 && drawn(drawDuplicate) < path.Duplicate {

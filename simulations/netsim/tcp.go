@@ -156,6 +156,7 @@ func (c *Conn) pushLocked() {
 	if c.state != established {
 		return
 	}
+	before := o.next
 	for o.bytes < o.cwnd {
 		k := min(len(o.pending), mss, int(o.limit-min(o.next, o.limit)))
 		fin := o.ending && !o.ended && k == len(o.pending)
@@ -172,7 +173,7 @@ func (c *Conn) pushLocked() {
 	if len(o.pending) == 0 {
 		o.pending = nil
 	}
-	if o.deadline == 0 {
+	if o.deadline == 0 || o.next > before && o.tail() {
 		c.armLocked()
 	}
 }
@@ -281,7 +282,11 @@ func (o *sender) timeout() time.Duration {
 
 // tail reports whether the end of what flies is to be sent once more, to learn
 // of losses sooner than by a timeout (RFC 8985, section 7).
-func (o *sender) tail() bool { return !o.probed && o.tries == 0 && len(o.flight) > 1 && o.srtt > 0 }
+// Not where something has arrived beyond a hole: that has told already.
+func (o *sender) tail() bool {
+	return !o.probed && o.tries == 0 && len(o.flight) > 1 && o.srtt > 0 &&
+		!slices.ContainsFunc(o.flight, func(f *flying) bool { return f.arrived })
+}
 
 // armLocked sets the timeout anew, or ends it if there is nothing to wait for.
 func (c *Conn) armLocked() {
@@ -290,7 +295,11 @@ func (c *Conn) armLocked() {
 		o.deadline = 0
 		return
 	}
-	o.deadline = time.Now().Add(o.timeout()).UnixNano()
+	now := time.Now().UnixNano()
+	o.deadline = now + int64(o.timeout())
+	if o.tail() { // what is sent meanwhile puts a probe off, but not beyond the first one's timeout
+		o.deadline = max(now, min(o.deadline, o.flight[0].at+int64(o.srtt+max(leastRTO, 4*o.rttvar))))
+	}
 	if o.timer == 0 || o.timer > o.deadline {
 		c.wakeLocked(o.deadline)
 	}
