@@ -28,6 +28,10 @@ type Group struct {
 	First    int      // number of the first user
 	Sockets  int
 	InFlight int // how many may be between connection and welcome at once
+	// Retries is how often a socket that is not welcome tries again, at the same
+	// server, after pauses that grow; each socket by itself. 0 = one failure ends all.
+	// Not for wss.
+	Retries int
 }
 
 // UserID is the id of user n of those whose ids begin with prefix.
@@ -37,6 +41,7 @@ func UserID(prefix string, n int) string { return prefix + strconv.Itoa(n) }
 type Connected struct {
 	Took    time.Duration   // from the first socket's beginning to the last's welcome
 	Times   []time.Duration // of each socket, from its beginning to its welcome
+	At      []int64         // the moment of each welcome (Now), in the order of Times
 	Welcome int             // bytes of a welcome's payload
 }
 
@@ -46,6 +51,8 @@ type Round struct {
 	Frames   int64 // received
 	Bytes    int64 // of these frames
 	Last     int64 // Now, at the last receipt; 0 = incomplete
+	// Receipts of a round that was begun with timing, by moment.
+	Receipts Receipts
 }
 
 // Spawn starts processes: `binary args...`, each of which must call
@@ -81,7 +88,7 @@ func (c *Clients) Sign(ctx context.Context, g Group) error {
 // an error.
 func (c *Clients) Connect(ctx context.Context, g Group) (Connected, error) {
 	words, err := c.workers.Each(ctx, func(int) order {
-		return order{Do: "connect", Group: g.Name, URLs: g.URLs, CA: g.CA, InFlight: max(g.InFlight/len(c.workers), 1)}
+		return order{Do: "connect", Group: g.Name, URLs: g.URLs, CA: g.CA, InFlight: max(g.InFlight/len(c.workers), 1), Retries: g.Retries}
 	})
 	if err != nil {
 		return Connected{}, err
@@ -94,6 +101,7 @@ func (c *Clients) Connect(ctx context.Context, g Group) (Connected, error) {
 		for _, ns := range w.Nanos {
 			done.Times = append(done.Times, time.Duration(ns))
 		}
+		done.At = append(done.At, w.At...)
 	}
 	done.Took = time.Duration(end - start)
 	return done, nil
@@ -115,6 +123,16 @@ func (c *Clients) Expect(ctx context.Context, group string, sockets, frames int)
 	return err
 }
 
+// ExpectTimed begins a round in which each receipt is timed. Each process asks
+// how many messages all of its sockets together are to get: those from number
+// first in their group on, of this many in all. That may be none.
+func (c *Clients) ExpectTimed(ctx context.Context, group string, sockets int, frames func(first, count int) int) error {
+	_, err := c.workers.Each(ctx, func(i int) order {
+		return order{Do: "expect", Group: group, Frames: int64(frames(c.share(i, sockets))), Timed: true}
+	})
+	return err
+}
+
 // Await ends a round: when all has come, or nothing came for as long as patience.
 func (c *Clients) Await(ctx context.Context, group string, patience time.Duration) (Round, error) {
 	words, err := c.workers.Each(ctx, func(int) order { return order{Do: "await", Group: group, Millis: patience.Milliseconds()} })
@@ -124,6 +142,7 @@ func (c *Clients) Await(ctx context.Context, group string, patience time.Duratio
 		r.Frames += w.Frames
 		r.Bytes += w.Bytes
 		r.Last = max(r.Last, w.End)
+		r.Receipts = r.Receipts.plus(w.Receipts)
 	}
 	if !r.Complete {
 		r.Last = 0

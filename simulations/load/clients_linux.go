@@ -59,7 +59,7 @@ func (h *host) handle(ctx context.Context, o order) (word, error) {
 	case "connect":
 		return h.connect(ctx, g, o)
 	case "expect":
-		g.expect(o.Frames)
+		g.expect(o.Frames, o.Timed)
 		return word{}, nil
 	case "await":
 		return g.await(ctx, time.Duration(o.Millis)*time.Millisecond)
@@ -87,24 +87,22 @@ func (h *host) connect(ctx context.Context, g *group, o order) (word, error) {
 		h.secure[g] = s
 		s.connect(o.InFlight)
 	} else {
-		h.spread(g, to, o.InFlight)
+		h.spread(g, to, o.InFlight, o.Retries)
 	}
 	select {
 	case <-g.all:
 	case <-ctx.Done():
 		return word{}, ctx.Err()
 	}
-	g.arrival.Lock()
-	defer g.arrival.Unlock()
-	return word{Start: start, End: Now(), Nanos: g.nanos, Welcome: int(g.welcome.Load())}, g.err
+	return g.arrived(start)
 }
 
 // spread gives each loop its share of a group.
-func (h *host) spread(g *group, to targets, inFlight int) {
+func (h *host) spread(g *group, to targets, inFlight, retries int) {
 	n := len(g.tokens)
 	for i, l := range h.loops {
 		first := n * i / len(h.loops)
-		d := &dial{group: g, to: to, turn: first, tokens: g.tokens[first : n*(i+1)/len(h.loops)]}
+		d := &dial{group: g, to: to, turn: first, retries: retries, tokens: g.tokens[first : n*(i+1)/len(h.loops)]}
 		l.post(func() {
 			for range max(inFlight/len(h.loops), 1) {
 				d.next(l)

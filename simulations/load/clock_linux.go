@@ -33,13 +33,18 @@ func CPU(pid int) (time.Duration, error) {
 
 // Memory is what a process has in RAM, in bytes.
 type Memory struct {
-	Resident  int64 // VmRSS: all of it
-	Anonymous int64 // RssAnon: without the pages of files, such as its program
+	Resident  int64 `json:"resident"`  // VmRSS: all of it
+	Anonymous int64 `json:"anonymous"` // RssAnon: without the pages of files, such as its program
 }
 
 // Plus is the sum of both.
 func (m Memory) Plus(o Memory) Memory {
 	return Memory{m.Resident + o.Resident, m.Anonymous + o.Anonymous}
+}
+
+// Less is m without o.
+func (m Memory) Less(o Memory) Memory {
+	return Memory{m.Resident - o.Resident, m.Anonymous - o.Anonymous}
 }
 
 // MemoryOf looks at a process.

@@ -21,6 +21,7 @@ type group struct {
 
 	arrival sync.Mutex
 	nanos   []int64       // guarded by arrival; how long each took
+	moments []int64       // guarded by arrival; when each was welcome
 	err     error         // guarded by arrival; why connecting failed, the first reason
 	all     chan struct{} // guarded by arrival; closed when none is left, or one failed
 }
@@ -44,7 +45,8 @@ func (g *group) sign(prefix string, first, count int) error {
 func (g *group) begin(n int) {
 	g.arrival.Lock()
 	defer g.arrival.Unlock()
-	g.nanos, g.err, g.all = make([]int64, 0, n), nil, make(chan struct{})
+	g.nanos, g.moments = make([]int64, 0, n), make([]int64, 0, n)
+	g.err, g.all = nil, make(chan struct{})
 	g.left.Store(int64(n))
 	if n == 0 {
 		close(g.all)
@@ -58,9 +60,20 @@ func (g *group) welcomed(r *receiver, size int) {
 	g.arrival.Lock()
 	defer g.arrival.Unlock()
 	g.nanos = append(g.nanos, int64(r.took))
+	g.moments = append(g.moments, r.began+int64(r.took))
 	if g.left.Add(-1) == 0 && g.err == nil {
 		close(g.all)
 	}
+}
+
+// arrived is what came of connecting, which began at start. It is told once:
+// neither the tokens nor the times are kept.
+func (g *group) arrived(start int64) (word, error) {
+	g.arrival.Lock()
+	defer g.arrival.Unlock()
+	w := word{Start: start, End: Now(), Nanos: g.nanos, At: g.moments, Welcome: int(g.welcome.Load())}
+	g.tokens, g.nanos, g.moments = nil, nil, nil
+	return w, g.err
 }
 
 // ended counts a socket that ended by itself, or never was welcome.
@@ -110,5 +123,8 @@ func (t *tally) await(ctx context.Context, patience time.Duration) (word, error)
 func (t *tally) outcome() word {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return word{Complete: t.last != 0 || t.target.Load() == 0, Frames: t.frames.Load(), Bytes: t.bytes.Load(), End: t.last}
+	return word{
+		Complete: t.last != 0 || t.target.Load() == 0, Frames: t.frames.Load(), Bytes: t.bytes.Load(), End: t.last,
+		Receipts: receipts(t.times),
+	}
 }

@@ -3,6 +3,7 @@ package load
 import (
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -42,7 +43,7 @@ func testLoad(t *testing.T, processes int, lose string) (*Clients, *Floor) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(done.Times) != testSockets || done.Took <= 0 || done.Welcome != 500 {
+	if len(done.Times) != testSockets || len(done.At) != testSockets || done.Took <= 0 || done.Welcome != 500 {
 		t.Fatalf("connected: %d times, %v, a welcome of %d bytes", len(done.Times), done.Took, done.Welcome)
 	}
 	return c, f
@@ -110,6 +111,42 @@ func TestEverySocketGetsEverything(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+func TestATimedRound(t *testing.T) {
+	c, f := testLoad(t, 3, "0")
+	if err := f.Prepare(t.Context(), Texts{Seed: 1, Size: 300}, string(testChannel), 0, 2); err != nil {
+		t.Fatal(err)
+	}
+	asked := 0 // of one process after the other, or of all at once
+	var mu sync.Mutex
+	err := c.ExpectTimed(t.Context(), "g", testSockets, func(_, count int) int {
+		mu.Lock()
+		defer mu.Unlock()
+		asked += count
+		return 2 * count
+	})
+	if err != nil || asked != testSockets {
+		t.Fatalf("%d sockets were asked for (%v)", asked, err)
+	}
+	start, _, err := f.Write(t.Context(), 0, 2, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Await(t.Context(), "g", wait)
+	if err != nil || !r.Complete || r.Receipts.Count() != 2*testSockets {
+		t.Fatalf("%+v (%v)", r, err)
+	}
+	last := r.Receipts.Quantile(start, 1)
+	if at := start + int64(last); at > r.Last || r.Last-at > 1e9 || last < r.Receipts.Quantile(start, 0.5) {
+		t.Errorf("the last of %+v at %d", r, at)
+	}
+	if err := c.Expect(t.Context(), "g", testSockets, 0); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := c.Await(t.Context(), "g", wait); err != nil || r.Receipts != nil {
+		t.Errorf("a round without timing: %+v (%v)", r, err)
 	}
 }
 

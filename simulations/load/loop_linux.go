@@ -3,6 +3,7 @@ package load
 import (
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -26,7 +27,8 @@ type loop struct {
 
 	// Owned by the loop's goroutine.
 	checker  *checker
-	conns    []*conn // by file descriptor
+	conns    []*conn    // by file descriptor
+	later    []*attempt // that wait for their next try
 	buf      []byte
 	stopping bool
 }
@@ -37,7 +39,7 @@ type conn struct {
 
 	fd        int
 	connected bool
-	dial      *dial // what it is part of until it is welcome
+	attempt   *attempt // until it is welcome
 }
 
 func newLoop(b *book) (*loop, error) {
@@ -75,7 +77,7 @@ func (l *loop) run() error {
 	defer l.end()
 	events := make([]unix.EpollEvent, maxEvents)
 	for !l.stopping {
-		n, err := unix.EpollWait(l.epfd, events, -1)
+		n, err := unix.EpollWait(l.epfd, events, l.retry())
 		if err == unix.EINTR {
 			continue
 		}
@@ -99,6 +101,31 @@ func (l *loop) run() error {
 		}
 	}
 	return nil
+}
+
+// retry begins those anew whose time has come, and returns how many milliseconds
+// there are until the next one's; -1 = there is none.
+func (l *loop) retry() (ms int) {
+	if len(l.later) == 0 {
+		return -1
+	}
+	now, ms := Now(), int(lastPause/1e6)
+	waiting := l.later
+	l.later = nil
+	for _, a := range waiting {
+		if a.again <= now {
+			a.begin(l) // may be among the later ones again
+		} else {
+			l.later = append(l.later, a)
+		}
+	}
+	for _, a := range l.later {
+		ms = min(ms, int((a.again-now)/1e6)+1)
+	}
+	if len(l.later) == 0 {
+		return -1
+	}
+	return ms
 }
 
 func (l *loop) woken() {
@@ -137,6 +164,7 @@ func (l *loop) drop(g *group) {
 			g.open.Add(-1)
 		}
 	}
+	l.later = slices.DeleteFunc(l.later, func(a *attempt) bool { return a.group == g })
 }
 
 func (l *loop) close(c *conn) {
@@ -178,8 +206,8 @@ func (l *loop) ready(c *conn) {
 		c.rest(b[used:])
 	}
 	if before != running && c.stage == running {
-		d := c.dial
-		c.dial = nil
+		d := c.attempt.dial
+		c.attempt = nil
 		d.next(l)
 	}
 }
@@ -187,5 +215,9 @@ func (l *loop) ready(c *conn) {
 // lose ends a socket that went wrong or was closed by its server.
 func (l *loop) lose(c *conn, err error) {
 	l.close(c)
+	if c.attempt != nil {
+		c.attempt.failed(l, err)
+		return
+	}
 	c.group.ended(&c.receiver, err)
 }

@@ -16,8 +16,10 @@ type order struct {
 	First    int      `json:"first,omitempty"` // number of the first of them; of the first message or packet
 	Count    int      `json:"count,omitempty"`
 	InFlight int      `json:"in_flight,omitempty"`
+	Retries  int      `json:"retries,omitempty"`
 	CA       string   `json:"ca,omitempty"`     // file; for wss
 	Frames   int64    `json:"frames,omitempty"` // that end the round, of all sockets
+	Timed    bool     `json:"timed,omitempty"`
 	Millis   int64    `json:"ms,omitempty"`
 
 	// To a floor.
@@ -33,6 +35,7 @@ func (o order) String() string { return o.Do }
 type word struct {
 	URL      string  `json:"url,omitempty"`
 	Nanos    []int64 `json:"nanos,omitempty"`
+	At       []int64 `json:"at,omitempty"`      // Now at each welcome
 	Welcome  int     `json:"welcome,omitempty"` // bytes of the last welcome's payload
 	Frames   int64   `json:"frames,omitempty"`
 	Bytes    int64   `json:"bytes,omitempty"`
@@ -41,4 +44,6 @@ type word struct {
 	Sockets  int     `json:"sockets,omitempty"`
 	Complete bool    `json:"complete,omitempty"`
 	Stats    Stats   `json:"stats,omitzero"`
+
+	Receipts Receipts `json:"receipts,omitempty"`
 }

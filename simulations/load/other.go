@@ -29,11 +29,19 @@ func CPU(pid int) (time.Duration, error) {
 }
 
 // Memory is not known here.
-type Memory struct{ Resident, Anonymous int64 }
+type Memory struct {
+	Resident  int64 `json:"resident"`
+	Anonymous int64 `json:"anonymous"`
+}
 
 // Plus is the sum of both.
 func (m Memory) Plus(o Memory) Memory {
 	return Memory{m.Resident + o.Resident, m.Anonymous + o.Anonymous}
+}
+
+// Less is m without o.
+func (m Memory) Less(o Memory) Memory {
+	return Memory{m.Resident - o.Resident, m.Anonymous - o.Anonymous}
 }
 
 // MemoryOf fails here.

@@ -45,8 +45,9 @@ func newSecure(b *book, g *group, to targets, ca string) (*secure, error) {
 // connect begins the sockets of all tokens, so many at once.
 func (s *secure) connect(inFlight int) {
 	slots := make(chan struct{}, inFlight) // never closed
+	tokens := s.group.tokens
 	s.running.Go(func() {
-		for turn, token := range s.group.tokens {
+		for turn, token := range tokens {
 			slots <- struct{}{}
 			s.running.Go(func() { s.serve(turn, token, func() { <-slots }) })
 		}

@@ -14,10 +14,13 @@ type tally struct {
 	all           atomic.Int64 // messages, ever
 	open          atomic.Int64
 
+	timed atomic.Bool // the round's receipts are
+
 	mu    sync.Mutex
-	total Stats         // guarded by mu; but for Open and Frames
-	last  int64         // guarded by mu: when the round's last message came (Now)
-	done  chan struct{} // guarded by mu; closed when the round has all
+	times map[int64]int64 // guarded by mu; messages of a timed round, by moment in bins
+	total Stats           // guarded by mu; but for Open and Frames
+	last  int64           // guarded by mu: when the round's last message came (Now)
+	done  chan struct{}   // guarded by mu; closed when the round has all
 }
 
 // Stats is what happened at a group's sockets since they were connected.
@@ -26,6 +29,7 @@ type Stats struct {
 	Frames     int64 `json:"frames"`     // messages received
 	Pings      int64 `json:"pings"`      // answered
 	Others     int64 `json:"others"`     // cursors and the like
+	Retried    int64 `json:"retried"`    // tries of sockets that were not welcome at once
 	Closed     int64 `json:"closed"`     // not by us
 	Wrong      int64 `json:"wrong"`      // damaged, or not to be expected
 	Lost       int64 `json:"lost"`       // holes between two messages that came
@@ -39,6 +43,7 @@ func (s *Stats) add(o Stats) {
 	s.Frames += o.Frames
 	s.Pings += o.Pings
 	s.Others += o.Others
+	s.Retried += o.Retried
 	s.Closed += o.Closed
 	s.Wrong += o.Wrong
 	s.Lost += o.Lost
@@ -59,9 +64,11 @@ func (s *Stats) Fault() string {
 	return s.String()
 }
 
-func (t *tally) expect(frames int64) {
+func (t *tally) expect(frames int64, timed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.timed.Store(timed)
+	t.times = map[int64]int64{}
 	t.frames.Store(0)
 	t.bytes.Store(0)
 	t.last = 0
@@ -76,6 +83,9 @@ func (t *tally) expect(frames int64) {
 func (t *tally) got(frames, bytes int64) {
 	t.all.Add(frames)
 	t.bytes.Add(bytes)
+	if t.timed.Load() {
+		t.time(frames, Now())
+	}
 	n := t.frames.Add(frames)
 	if target := t.target.Load(); n >= target && n-frames < target {
 		now := Now()
@@ -84,6 +94,12 @@ func (t *tally) got(frames, bytes int64) {
 		t.last = now
 		close(t.done)
 	}
+}
+
+func (t *tally) time(frames, now int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.times[now/bin] += frames
 }
 
 // count changes the totals.

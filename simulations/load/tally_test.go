@@ -8,7 +8,7 @@ import (
 func TestARoundEndsWithItsLastFrame(t *testing.T) {
 	var tally tally
 	for range 2 { // a second round begins anew
-		tally.expect(5)
+		tally.expect(5, false)
 		for i, frames := range []int64{2, 2} {
 			tally.got(frames, 10*frames)
 			if w := tally.outcome(); w.Complete || w.Frames != int64(2*i+2) {
@@ -29,7 +29,7 @@ func TestARoundEndsWithItsLastFrame(t *testing.T) {
 	if s := tally.stats(); s.Frames != 11 {
 		t.Errorf("%+v", s)
 	}
-	tally.expect(0)
+	tally.expect(0, false)
 	if w, err := tally.await(t.Context(), time.Hour); err != nil || !w.Complete {
 		t.Errorf("nothing to expect: %+v (%v)", w, err)
 	}
