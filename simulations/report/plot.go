@@ -23,12 +23,14 @@ import (
 type Plot struct {
 	*plot.Plot
 	width, height vg.Length
+	halo          bool // texts stand on paper of their own, over lines
 }
 
 const (
 	fontSize  = 9
 	thin      = vg.Length(0.6)
 	lineWidth = vg.Length(1.8)
+	dotSize   = vg.Length(3)
 	// full is the width of a picture: the page scales it.
 	full = vg.Length(720)
 )
@@ -103,6 +105,49 @@ func (p *Plot) Line(name string, colour int, dashed bool, points []Point) error 
 	return nil
 }
 
+// shapes tell series apart, whatever one sees of Colours.
+var shapes = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.RingGlyph{}, draw.PyramidGlyph{}, draw.CrossGlyph{}}
+
+// Points adds dots, in one of Colours and with a shape of its own, with a name in the
+// legend ("" = none). With none of them it adds nothing.
+func (p *Plot) Points(name string, colour int, points []Point) error {
+	if len(points) == 0 {
+		return nil
+	}
+	dots, err := plotter.NewScatter(xys(points))
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	dots.Color, dots.Shape, dots.Radius = Colours[colour%len(Colours)], shapes[colour%len(shapes)], dotSize
+	p.Add(dots)
+	if name != "" {
+		p.Legend.Add(name, dots)
+	}
+	return nil
+}
+
+// Log makes axes logarithmic, with ticks at decades. Nothing that is added may be zero
+// or less there.
+func (p *Plot) Log(x, y bool) {
+	if x {
+		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, Decades{}
+	}
+	if y {
+		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, Decades{}
+	}
+}
+
+// Level draws a line across at y, over all that was added before, and names it.
+func (p *Plot) Level(name string, y float64) error {
+	l, err := plotter.NewLine(plotter.XYs{{X: p.X.Min, Y: y}, {X: p.X.Max, Y: y}})
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	l.Color, l.Width, l.Dashes = ink, thin, []vg.Length{2, 3}
+	p.Add(l)
+	return p.Text([]Point{{p.X.Max, y}}, []string{name}, func(_ int, s *draw.TextStyle) { s.XAlign, s.YAlign = draw.XRight, draw.YBottom })
+}
+
 func xys(points []Point) plotter.XYs {
 	out := make(plotter.XYs, len(points))
 	for i, pt := range points {
@@ -140,7 +185,7 @@ func (p *Plot) Text(at []Point, texts []string, style func(i int, s *draw.TextSt
 	return nil
 }
 
-// Decades are ticks of a logarithmic axis, from a hundredth on.
+// Decades are ticks of a logarithmic axis, from a thousandth on.
 type Decades struct{}
 
 // Ticks is plot.Ticker's.
@@ -149,7 +194,7 @@ func (Decades) Ticks(low, high float64) (out []plot.Tick) {
 	if high > 2000*low {
 		steps = steps[:1]
 	}
-	for ten := -2; ten < 9; ten++ {
+	for ten := -3; ten < 9; ten++ {
 		for _, k := range steps {
 			if v := k * math.Pow10(ten); v >= low*0.999 && v <= high*1.001 {
 				out = append(out, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'g', 6, 64)})
@@ -202,8 +247,12 @@ func (p *Plot) SVG(alt string) (template.HTML, error) {
 	}
 	inner = strings.NewReplacer("stroke:#000000", "stroke:currentColor", "fill:#000000", "fill:currentColor").Replace(inner)
 	inner = fitTexts(inner)
-	head := fmt.Sprintf(`<svg class="plot" fill="currentColor" role="img" aria-label="%s" viewBox="0 0 %.0f %.0f" xmlns="http://www.w3.org/2000/svg">`,
-		html.EscapeString(alt), p.width.Points(), p.height.Points())
+	class := "plot"
+	if p.halo {
+		class += " halo"
+	}
+	head := fmt.Sprintf(`<svg class="%s" fill="currentColor" role="img" aria-label="%s" viewBox="0 0 %.0f %.0f" xmlns="http://www.w3.org/2000/svg">`,
+		class, html.EscapeString(alt), p.width.Points(), p.height.Points())
 	return template.HTML(head + inner), nil
 }
 

@@ -21,8 +21,8 @@ const (
 )
 
 // Report is what one simulation found. Network time is virtual and exact: it comes from
-// the simulated network alone. Host time is how long this machine took; the two are
-// never added, and no figure holds both.
+// the simulated network alone. Host time is what this machine took: to play that, or to
+// do the thing itself, with real processes. The two are never added, and no figure holds both.
 type Report struct {
 	Name    string       `json:"name"`
 	Title   string       `json:"title"`
@@ -41,10 +41,16 @@ type Report struct {
 
 	Network any `json:"network_time"` // figures, for machines
 	Host    any `json:"host_time"`
+	Model   any `json:"model,omitempty"` // computed from what others measured, and assumed
 
-	Key             []Key     `json:"-"` // a few figures of network time, first of all
+	Key []Key `json:"-"` // a few figures, first of all
+	// The two halves of the page; one without sections is left out.
 	NetworkSections []Section `json:"-"`
 	HostSections    []Section `json:"-"`
+	// HostNote says what host time is here; "" = what it took to play the network's.
+	HostNote string `json:"-"`
+	// ModelSections are of figures that were computed, and stand apart from both.
+	ModelSections []Section `json:"-"`
 }
 
 // Key is a figure to begin with.
@@ -70,6 +76,7 @@ type Table struct {
 	Head    []string
 	Rows    [][]string
 	Folded  bool // shown on demand
+	Words   bool // most of it is words, not numbers: to the left
 }
 
 //go:embed page.html

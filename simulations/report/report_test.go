@@ -31,6 +31,11 @@ func whole(t *testing.T) *Report {
 	if err := errors.Join(lines.Line("one", 0, false, []Point{{1, 2}, {3, 4}}), lines.Line("two", 1, true, []Point{{1, 1}, {3, 2}}), lines.Span("span", 1, 2, 4)); err != nil {
 		t.Fatal(err)
 	}
+	steep := NewPlot("x", "y", 200)
+	steep.Log(true, true)
+	if err := errors.Join(steep.Points("one", 0, []Point{{1, 0.02}, {100, 3}, {5000, 70000}}), steep.Points("none", 1, nil), steep.Level("level", 200)); err != nil {
+		t.Fatal(err)
+	}
 	heat, err1 := Heat("to", "from", []string{"A & B", "C"}, [][]float64{{1, 2}, {3, 400}})
 	world, err2 := Map([]Place{{Name: "Home", Lat: 37, Lon: -80, Home: true}, {Name: "Away", Lat: -33, Lon: 151, Value: 101}, {Name: "Pole", Lat: 80, Lon: 100, Value: 3}}, "ms")
 	bars, err3 := Bars("y", []string{"a", "b"}, []string{"one", "two"}, [][]float64{{1, 2}, {3, 4}})
@@ -38,7 +43,7 @@ func whole(t *testing.T) *Report {
 		t.Fatal(err)
 	}
 	s := Section{Title: "S", Text: []string{"Text."}, Tables: []Table{{Caption: "T", Head: []string{"name", "ms"}, Rows: [][]string{{"a", "1"}}}, {Caption: "F", Head: []string{"n"}, Folded: true}}}
-	for _, p := range []*Plot{lines, heat, world, bars} {
+	for _, p := range []*Plot{lines, steep, heat, world, bars} {
 		svg, err := p.SVG(`what "it" shows & more`)
 		if err != nil {
 			t.Fatal(err)
@@ -113,6 +118,45 @@ func TestPictures(t *testing.T) {
 	}
 }
 
+// A half of the page without a section is left out, with its heading.
+func TestHalvesOfAReport(t *testing.T) {
+	for _, want := range []struct{ network, host bool }{{true, true}, {true, false}, {false, true}} {
+		r := whole(t)
+		if !want.network {
+			r.NetworkSections, r.HostNote = nil, "real time."
+		}
+		if !want.host {
+			r.HostSections = nil
+		}
+		page, err := r.render()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(page)
+		if strings.Contains(text, "Virtual and exact") != want.network || strings.Contains(text, "Host time") != want.host || strings.Contains(text, "Measured: real time.") != (r.HostNote != "") {
+			t.Errorf("%+v: %s", want, text)
+		}
+	}
+}
+
+// A logarithmic axis has a tick at each decade, and a level stands where it is said to.
+func TestDecades(t *testing.T) {
+	var labels []string
+	for _, tick := range (Decades{}).Ticks(0.02, 70000) {
+		labels = append(labels, tick.Label)
+	}
+	if got := strings.Join(labels, " "); got != "0.1 1 10 100 1000 10000" {
+		t.Error(got)
+	}
+	p := NewPlot("", "", 100)
+	if err := errors.Join(p.Points("", 0, []Point{{1, 10}, {9, 20}}), p.Level("limit", 200)); err != nil {
+		t.Fatal(err)
+	}
+	if p.Y.Max != 200 || p.X.Min != 1 || p.X.Max != 9 {
+		t.Errorf("the picture shows %v to %v, up to %v", p.X.Min, p.X.Max, p.Y.Max)
+	}
+}
+
 func TestWrongPicturesAreRefused(t *testing.T) {
 	if _, err := Heat("", "", []string{"a"}, nil); err == nil {
 		t.Error("a matrix without rows")
@@ -122,6 +166,9 @@ func TestWrongPicturesAreRefused(t *testing.T) {
 	}
 	if _, err := Bars("", []string{"a"}, []string{"s"}, [][]float64{{1, 2}}); err == nil {
 		t.Error("two values for one name")
+	}
+	if err := NewPlot("", "", 100).Points("lost", 0, []Point{{math.Inf(1), 1}}); err == nil {
+		t.Error("a point nowhere")
 	}
 	if err := NewPlot("", "", 100).Line("lost", 0, false, []Point{{math.NaN(), 1}}); err == nil {
 		t.Error("a line through nowhere")

@@ -19,15 +19,16 @@ type Place struct {
 }
 
 // Map shows places on the globe, in equal steps of latitude and longitude, with the
-// great circles from home. There are no coastlines: the graticule stands for them.
-// unit is of the values.
+// great circles from home. unit is of the values.
 func Map(places []Place, unit string) (*Plot, error) {
-	p := NewPlot("", "", 380)
+	p := NewPlot("", "", 400)
+	p.halo = true
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = -180, 180, south, north
 	p.X.Tick.Marker = Every{30, degrees("E", "W")}
 	p.Y.Tick.Marker = Every{30, degrees("N", "S")}
 	p.X.Width, p.Y.Width = 0, 0
 	p.X.Tick.Length, p.Y.Tick.Length, p.X.Padding, p.Y.Padding = 0, 0, 3, 3
+	p.Add(continents{})
 	p.Grid()
 	m := &atlasMap{unit: unit}
 	for _, place := range places {
@@ -61,7 +62,7 @@ type atlasMap struct {
 }
 
 // The part of the globe that is shown, in degrees.
-const south, north = -50.0, 75.0
+const south, north = -50.0, 84.0
 
 // short is a number with a digit behind the point where it is small.
 func short(v float64) string {
@@ -72,6 +73,9 @@ func short(v float64) string {
 }
 
 const dotRadius = vg.Length(5)
+
+// casing lies below a way.
+var casing = color.NRGBA{160, 170, 182, 150}
 
 // Plot is plot.Plotter's.
 func (m *atlasMap) Plot(canvas draw.Canvas, p *plot.Plot) {
@@ -109,7 +113,7 @@ func (m *atlasMap) Plot(canvas draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// arc draws the great circle between two places.
+// arc draws the great circle between two places, in the colour of the second.
 func (m *atlasMap) arc(canvas *draw.Canvas, spot func(lat, lon float64) vg.Point, from, to Place) {
 	const steps = 256
 	a, b := vector(from), vector(to)
@@ -135,8 +139,11 @@ func (m *atlasMap) arc(canvas *draw.Canvas, spot func(lat, lon float64) vg.Point
 		}
 		before = lon
 	}
-	canvas.SetColor(color.NRGBA{128, 138, 150, 200})
-	canvas.SetLineWidth(1)
+	canvas.SetColor(casing) // what is dark is seen on dark ground, too
+	canvas.SetLineWidth(2.6)
+	canvas.Stroke(path)
+	canvas.SetColor(shade(to.Value / m.most))
+	canvas.SetLineWidth(1.3)
 	canvas.Stroke(path)
 }
 
