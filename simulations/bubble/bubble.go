@@ -11,7 +11,7 @@ import (
 // Main calls f with a testing.T, outside of `go test`, so that f can open bubbles
 // with synctest.Test, one after the other. It returns what f returns. What f does
 // with the T beside that has no effect: it needs no cleanup, and reports nothing.
-// Once per process.
+// Meanwhile the process has one CPU, and collects its garbage seldom. Once per process.
 //
 // Package testing makes a T only for tests that its own Main runs, and that ends the
 // process, with "PASS" on stdout. So Main runs in a goroutine of its own, with f
@@ -27,6 +27,7 @@ func Main(f func(*testing.T) error) error {
 	}
 	ats.Register() // the clock of NATS: its goroutine must not belong to a bubble
 	defer ats.Unregister()
+	defer economize()()
 	done := make(chan error)
 	all := func(string, string) (bool, error) { return true, nil }
 	go testing.Main(all, []testing.InternalTest{{Name: "virtual time", F: func(t *testing.T) { done <- f(t); select {} }}}, nil, nil)

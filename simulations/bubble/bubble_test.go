@@ -2,8 +2,10 @@ package bubble_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -18,8 +20,11 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	os.Args = []string{"program", "--not-a-flag-of-package-testing"}
+	runtime.GOMAXPROCS(2)
 	var hours time.Duration
+	var cpus int
 	err := bubble.Main(func(t *testing.T) error {
+		cpus = runtime.GOMAXPROCS(0)
 		for range 2 {
 			bubble.Clean()
 			synctest.Test(t, func(*testing.T) {
@@ -30,7 +35,7 @@ func TestMain(m *testing.M) {
 		}
 		return errors.New("as returned")
 	})
-	_, _ = os.Stdout.WriteString(hours.String() + " " + err.Error() + "\n")
+	_, _ = fmt.Fprintf(os.Stdout, "%v %v %d %d\n", hours, err, cpus, runtime.GOMAXPROCS(0))
 	os.Exit(3)
 }
 
@@ -47,7 +52,7 @@ func TestAnOrdinaryProgramHasVirtualTime(t *testing.T) {
 	if !errors.As(err, &exit) || exit.ExitCode() != 3 {
 		t.Errorf("ended with %v, and not as the program says:\n%s", err, out)
 	}
-	if got := strings.TrimSpace(string(out)); got != "48h0m0s as returned" {
+	if got := strings.TrimSpace(string(out)); got != "48h0m0s as returned 1 2" {
 		t.Errorf("the program printed %q, and should print its own line only", got)
 	}
 	if took := time.Since(begin); took > time.Hour {

@@ -34,6 +34,8 @@ type Config struct {
 	// between the regions, and nobody.
 	Path  func(from, to netsim.Host) netsim.Path
 	Watch func(netsim.Packet)
+	// Access is what hosts share, as netsim.Config has it; nil = nothing.
+	Access func(netsim.Host) *netsim.Access
 	// Logs is the number of frame logs; 0 = the core's default.
 	Logs int
 	// Core and Edge may change a node's settings, at each of its starts; nil = they
@@ -86,7 +88,7 @@ func Start(ctx context.Context, cfg Config) (*World, error) {
 	if cfg.Path != nil {
 		path = cfg.Path
 	}
-	w.Net = netsim.New(netsim.Config{Seed: cfg.Seed, Path: path, Watch: cfg.Watch, Buffer: cfg.Buffer})
+	w.Net = netsim.New(netsim.Config{Seed: cfg.Seed, Path: path, Watch: cfg.Watch, Access: cfg.Access, Buffer: cfg.Buffer})
 	if cfg.Heard {
 		w.truth = &witness{since: w.Net.Since}
 	}
