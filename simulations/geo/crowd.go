@@ -24,7 +24,7 @@ import (
 // crowd is everybody who publishes or listens in a world.
 type crowd struct {
 	p   *plan
-	w   *world.World
+	on  ground
 	rec *recorder
 
 	publishers []*backend.Client // by region
@@ -47,17 +47,22 @@ type member struct {
 	err    error         // set before done is closed
 }
 
-func newCrowd(p *plan, w *world.World, rec *recorder) *crowd {
-	c := &crowd{p: p, w: w, rec: rec, padding: strings.Repeat("x", p.scenario.MessageBytes)}
+func newCrowd(p *plan, on ground, rec *recorder) *crowd {
+	c := &crowd{p: p, on: on, rec: rec, padding: strings.Repeat("x", p.scenario.MessageBytes)}
 	for r := range p.atlas.regions {
-		c.publishers = append(c.publishers, &backend.Client{BaseURL: w.Cores[0].URL, Key: identity.DevAPIKey, HTTP: c.http(firstPublisher + netsim.Host(r)), Retries: -1})
+		c.publishers = append(c.publishers, c.backend(firstPublisher+netsim.Host(r)))
 	}
 	return c
 }
 
+// backend is a client of the core's API, on a host.
+func (c *crowd) backend(host netsim.Host) *backend.Client {
+	return &backend.Client{BaseURL: c.on.core, Key: c.on.apiKey, HTTP: c.http(host), Retries: -1}
+}
+
 // http is a client on a host.
 func (c *crowd) http(host netsim.Host) *http.Client {
-	t := &http.Transport{MaxIdleConnsPerHost: 64, DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) { return c.w.Net.Dial(ctx, host, addr) }}
+	t := &http.Transport{MaxIdleConnsPerHost: 64, DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) { return c.on.dial(ctx, host, addr) }}
 	c.transports = append(c.transports, t)
 	return &http.Client{Transport: t}
 }
@@ -79,11 +84,12 @@ func (c *crowd) come(ctx context.Context) error {
 	for _, m := range c.members {
 		users = append(users, wire.UserID(m.user))
 	}
+	api := c.backend(backendHost)
 	for i := range c.p.scenario.Rooms {
-		if err := c.w.API.PutRoom(ctx, c.room(i)); err != nil {
+		if _, err := api.PutRoom(ctx, c.room(i), backend.Document{Data: emptyMap}); err != nil {
 			return err
 		}
-		if err := c.w.API.ChangeMembers(ctx, 0, c.room(i), users, nil); err != nil {
+		if _, err := api.ChangeMembers(ctx, c.room(i), users, nil); err != nil {
 			return err
 		}
 	}
@@ -95,8 +101,8 @@ func (c *crowd) come(ctx context.Context) error {
 			return err
 		}
 	}
-	for begin := c.w.Net.Since(); c.rec.welcomed() < len(c.members); {
-		if c.w.Net.Since()-begin > patience {
+	for begin := c.on.since(); c.rec.welcomed() < len(c.members); {
+		if c.on.since()-begin > patience {
 			return fmt.Errorf("%d of %d clients were welcomed within %v", c.rec.welcomed(), len(c.members), patience)
 		}
 		if err := wait(ctx, 100*time.Millisecond); err != nil {
@@ -109,14 +115,14 @@ func (c *crowd) come(ctx context.Context) error {
 // start has a member run.
 func (c *crowd) start(ctx context.Context, i int, m *member) error {
 	now := time.Now()
-	token, err := identity.Sign([]byte(identity.DevTokenSecret), identity.Claims{User: m.user, Expires: now.Add(100 * time.Hour)}, now)
+	token, err := identity.Sign(c.on.secret, identity.Claims{User: m.user, Expires: now.Add(100 * time.Hour)}, now)
 	if err != nil {
 		return err
 	}
 	edges, static := c.edgesFor(i, m)
 	run, err := client.New(client.Config{
 		Edges: edges, Static: static, Nearest: !static, Objects: -1,
-		Dial:   func(ctx context.Context, _, addr string) (net.Conn, error) { return c.w.Net.Dial(ctx, m.host, addr) },
+		Dial:   func(ctx context.Context, _, addr string) (net.Conn, error) { return c.on.dial(ctx, m.host, addr) },
 		Token:  func(context.Context) (string, error) { return token, nil },
 		Events: c.rec.join(m),
 	})
@@ -137,7 +143,7 @@ func (c *crowd) start(ctx context.Context, i int, m *member) error {
 // there is trouble, clients learn of the others, as they do by default.
 func (c *crowd) edgesFor(i int, m *member) (urls []string, static bool) {
 	if m.edge >= 0 {
-		return []string{c.w.Edges[m.edge].URL}, true
+		return []string{c.on.edges[m.edge]}, true
 	}
 	home := m.region
 	if c.p.central {
@@ -145,7 +151,7 @@ func (c *crowd) edgesFor(i int, m *member) (urls []string, static bool) {
 	}
 	for k, r := range c.p.edges {
 		if r == home {
-			urls = append(urls, c.w.Edges[k].URL)
+			urls = append(urls, c.on.edges[k])
 		}
 	}
 	at := i % len(urls)
@@ -228,12 +234,12 @@ func (c *crowd) publishOne(ctx context.Context, region, room int) error {
 // oceanFrames is how many frames the edges outside of the core's region had from
 // another region so far.
 func (c *crowd) oceanFrames(ctx context.Context) (sum int64, err error) {
-	h := c.http(world.CoreHost)
+	h := c.http(backendHost) // a node dials others at times of its own, so which ports are free there varies
 	for i, r := range c.p.edges {
 		if r == c.p.atlas.core {
 			continue
 		}
-		m, err := metrics(ctx, h, fmt.Sprintf("http://%v/metrics", c.w.Edges[i].Host.Addr(world.AdminPort)))
+		m, err := metrics(ctx, h, fmt.Sprintf("http://%v/metrics", world.EdgeHost(i).Addr(world.AdminPort)))
 		if err != nil {
 			return 0, err
 		}

@@ -28,7 +28,7 @@ func spike(hour, by float64) float64 {
 // day has p publish as a working day does.
 func (p *plan) day() *plan {
 	d := &p.scenario.Day
-	p.clients, p.last = d.ClientsPerRegion, time.Duration(float64(d.For)/d.Lapse)
+	p.clients, p.last, p.probe = d.ClientsPerRegion, time.Duration(float64(d.For)/d.Lapse), d.GossipProbe
 	mean := d.PublishesPerHour / 3600 * d.Lapse
 	p.rate = func(region int, at time.Duration) float64 {
 		utc := d.hour(at)

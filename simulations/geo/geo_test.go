@@ -62,6 +62,7 @@ func TestWorlds(t *testing.T) {
 	t.Run("a relay crosses once", func(t *testing.T) { crossesOnce(t, all[relays], all[strange]) })
 	t.Run("clients of a dead region go elsewhere", func(t *testing.T) { goElsewhere(t, all[trouble]) })
 	t.Run("a detour takes what it takes", func(t *testing.T) { takesDetour(t, all[trouble]) })
+	t.Run("in the working day nodes probe each other less often", func(t *testing.T) { probesSeldom(t, all[nearest], all[workday]) })
 	t.Run("what was not delivered is told", func(t *testing.T) { isTold(t, all) })
 	t.Run("report", func(t *testing.T) { reported(t, &s, a, all) })
 }
@@ -101,8 +102,8 @@ func soonerWelcome(t *testing.T, near, far *Outcome) {
 	if a, b := near.Regions[2].Welcome.P50, far.Regions[2].Welcome.P50; a*1.5 > b {
 		t.Errorf("in Southeast Asia a client is welcomed after %v ms by its own edge, and after %v by the core's", a, b)
 	}
-	if far.OceanFrames != 0 || crossing(far) != 6 {
-		t.Errorf("with all edges in the core's region %d frames went between regions, and %v messages per publish to clients elsewhere: six are", far.OceanFrames, crossing(far))
+	if far.OceanFrames != 0 || crossed(far) != 6 {
+		t.Errorf("with all edges in the core's region %d frames went between regions, and %v messages per publish to clients elsewhere: six are", far.OceanFrames, crossed(far))
 	}
 }
 
@@ -112,6 +113,12 @@ func crossesOnce(t *testing.T, tree, none *Outcome) {
 	}
 	if a, b := kib(tree, links), kib(none, links); a*1.5 > b {
 		t.Errorf("per publish %v KiB between regions with relays, and %v without", a, b)
+	}
+}
+
+func probesSeldom(t *testing.T, often, seldom *Outcome) {
+	if seldom.plan.probe != 2*time.Second || seldom.Quiet.Other*3 > often.Quiet.Other*2 {
+		t.Errorf("gossip is %d bytes between regions in a silent time with a probe every %v, and %d with two a second", seldom.Quiet.Other, seldom.plan.probe, often.Quiet.Other)
 	}
 }
 

@@ -31,6 +31,7 @@ type Outcome struct {
 	Packets     uint64        `json:"packets"`
 	PacketsLost uint64        `json:"packets_lost"`
 	Wall        time.Duration `json:"-"` // host time stands apart
+	CPU         time.Duration `json:"-"` // the process's
 
 	plan     *plan
 	messages []message
@@ -38,6 +39,7 @@ type Outcome struct {
 	toClient [][]arrival       // by region
 	coreTo   [][]time.Duration // by region, sorted: from the core to clients
 	edgeAt   [][]time.Duration // by region, sorted: from the core to edges
+	stamped  []stamped         // by region
 }
 
 // Region is what the members of one region saw. From the core is from the moment in
@@ -87,6 +89,7 @@ func (r *recorder) outcome(p *plan) *Outcome {
 			CoreToClient: quantiles(c), SendToClient: quantiles(s), Welcome: quantiles(r.welcomes[to]),
 		})
 		o.coreTo, o.edgeAt = append(o.coreTo, c), append(o.edgeAt, e)
+		o.stamped = append(o.stamped, stamped{r.took(r.probed[to], fromStamp), r.took(r.arrivals[to], fromStamp)})
 		for from := range n {
 			var pair []time.Duration
 			for _, a := range r.arrivals[to] {
@@ -114,7 +117,10 @@ func (r *recorder) first(region int) []time.Duration {
 }
 
 func fromCore(m *message) time.Duration { return m.accepted }
+
 func fromSend(m *message) time.Duration { return m.sent }
+
+func fromStamp(m *message) time.Duration { return m.stamped }
 
 // took is how long the arrivals took, since a moment of their messages.
 func (r *recorder) took(arrivals []arrival, moment func(*message) time.Duration) []time.Duration {

@@ -9,6 +9,7 @@ import (
 
 // Hosts beside the world's own.
 const (
+	backendHost    = world.CoreHost + 1 // makes the rooms
 	firstPublisher = world.FreeHosts
 	firstClient    = world.FreeHosts + 100
 )
@@ -24,7 +25,7 @@ type places map[netsim.Host]spot
 
 // layOut gives every host of a plan its place.
 func (p *plan) layOut() places {
-	out := places{world.CoreHost: {region: p.atlas.core}, world.CoreHost + 1: {region: p.atlas.core}}
+	out := places{world.CoreHost: {region: p.atlas.core}, backendHost: {region: p.atlas.core}}
 	for i, at := range p.edges {
 		out[world.EdgeHost(i)] = spot{region: at}
 	}

@@ -4,10 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"selvedge/core"
@@ -32,6 +29,7 @@ type plan struct {
 	jitter  float64
 	loss    float64
 	trouble bool
+	probe   time.Duration // of gossip; 0 = its default
 	// rate is how many a region publishes per second at a time since publishing began,
 	// at most peak.
 	rate func(region int, at time.Duration) float64
@@ -39,6 +37,8 @@ type plan struct {
 	last time.Duration // how long is published
 
 	settle, idle time.Duration // before that
+
+	watch func(netsim.Packet) // sees each packet, beside who counts them; nil = nobody
 }
 
 // newPlan is a world with n edges in each region.
@@ -71,36 +71,15 @@ const (
 // play runs the world in a bubble of its own. It ends early, with an error, when
 // outer does.
 func (p *plan) play(outer context.Context, t *testing.T) (out *Outcome, err error) {
-	dir, err := os.MkdirTemp("", "selvedge-simulate-")
-	if err != nil {
-		return nil, err
-	}
-	bubble.Clean()
-	begin := time.Now()
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		var watch sync.WaitGroup
-		watch.Go(func() { // a select on a channel from outside would stop the bubble's clock
-			for wait(ctx, time.Second) == nil {
-				if outer.Err() != nil {
-					cancel()
-				}
-			}
-		})
+	begin, used := time.Now(), processTime()
+	err = bubble.Play(outer, t, func(ctx context.Context, dir string) (err error) {
 		out, err = p.run(ctx, dir)
-		cancel()
-		watch.Wait()
+		return err
 	})
-	if removing := os.RemoveAll(dir); err == nil {
-		err = removing
-	}
-	if outer.Err() != nil {
-		return nil, outer.Err()
-	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.name, err)
 	}
-	out.Wall = time.Since(begin)
+	out.Wall, out.CPU = time.Since(begin), processTime()-used
 	return out, nil
 }
 
@@ -110,8 +89,8 @@ func (p *plan) run(ctx context.Context, dir string) (out *Outcome, err error) {
 	oceans := &traffic{spots: spots}
 	rec := newRecorder(len(p.atlas.regions))
 	cfg := world.Config{
-		Seed: p.seed, Dir: dir, Home: p.scenario.Core, Path: p.path(spots), Watch: oceans.watch,
-		Core: func(c *core.Config) { c.OpenLog = rec.open },
+		Seed: p.seed, Dir: dir, Home: p.scenario.Core, Path: p.path(spots), Watch: p.watching(oceans),
+		Core: func(c *core.Config) { c.OpenLog, c.GossipTiming.Probe = rec.open, p.probe },
 	}
 	seen := map[int]int{}
 	strangers := map[string]string{} // by the edge's name: its region's
@@ -122,6 +101,7 @@ func (p *plan) run(ctx context.Context, dir string) (out *Outcome, err error) {
 		}
 	}
 	cfg.Edge = func(c *edge.Config) {
+		c.GossipTiming.Probe = p.probe
 		if other := strangers[c.Name]; other != "" {
 			c.Region.Name = other
 		}
@@ -135,8 +115,8 @@ func (p *plan) run(ctx context.Context, dir string) (out *Outcome, err error) {
 	if err != nil {
 		return nil, err
 	}
-	rec.since = w.Net.Since
-	crowd := newCrowd(p, w, rec)
+	rec.begins(w.Net.Since)
+	crowd := newCrowd(p, virtual(w), rec)
 	defer func() {
 		if closing := crowd.leave(); err == nil {
 			err = closing
@@ -149,6 +129,17 @@ func (p *plan) run(ctx context.Context, dir string) (out *Outcome, err error) {
 		return nil, err
 	}
 	return p.measure(ctx, w, crowd, oceans)
+}
+
+// watching is netsim.Config.Watch.
+func (p *plan) watching(oceans *traffic) func(netsim.Packet) {
+	if p.watch == nil {
+		return oceans.watch
+	}
+	return func(packet netsim.Packet) {
+		oceans.watch(packet)
+		p.watch(packet)
+	}
 }
 
 // measure publishes, and looks what becomes of it.

@@ -17,8 +17,9 @@ import (
 // in its log, and when each edge and each client had it. It is safe for concurrent
 // use.
 type recorder struct {
-	since func() time.Duration // since the world began; set before anybody comes
-	begin time.Duration        // when publishing began; set before that
+	since  func() time.Duration // since the world began; set before anybody comes, with
+	origin time.Time            // when that was
+	begin  time.Duration        // when publishing began; set before that
 
 	mu       sync.Mutex
 	messages []message         // guarded by mu
@@ -36,6 +37,9 @@ type message struct {
 	region   int32
 	sent     time.Duration
 	accepted time.Duration // 0 = it was not, so far
+	// stamped is when the core took it, by its own stamp, which has whole milliseconds;
+	// 0 = nobody has seen that, so far.
+	stamped time.Duration
 }
 
 // arrival is a message's at somebody.
@@ -66,6 +70,11 @@ func newRecorder(regions int) *recorder {
 	return &recorder{
 		arrivals: make([][]arrival, regions), probed: make([][]arrival, regions), welcomes: make([][]time.Duration, regions),
 	}
+}
+
+// begins sets the clock.
+func (r *recorder) begins(since func() time.Duration) {
+	r.since, r.origin = since, time.Now().Add(-since())
 }
 
 func messageID(n int) string { return "m" + strconv.Itoa(n) }
@@ -139,7 +148,7 @@ func (r *recorder) join(m *member) client.Events {
 				r.complain(m.user + ": a message that can't be read: " + err.Error())
 				return
 			}
-			r.arrives(a, b.N)
+			r.arrives(a, b.N, time.UnixMilli(msg.TS))
 		},
 		State: func(s client.State) {
 			if m.edge >= 0 || !welcomed {
@@ -165,9 +174,15 @@ func (r *recorder) join(m *member) client.Events {
 	}
 }
 
-func (r *recorder) arrives(a *attendance, n int) {
+func (r *recorder) arrives(a *attendance, n int, stamp time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if m := &r.messages[n]; m.stamped == 0 {
+		m.stamped = stamp.Sub(r.origin)
+		if m.accepted == 0 { // a core in a process of its own tells no other time
+			m.accepted = m.stamped
+		}
+	}
 	for len(a.has) <= n/64 {
 		a.has = append(a.has, 0)
 	}

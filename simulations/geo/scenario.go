@@ -78,6 +78,10 @@ type Day struct {
 	// PublishesPerHour is each region's mean over 24 hours, by the day's clock.
 	PublishesPerHour float64 `yaml:"publishes_per_hour"`
 	ClientsPerRegion int     `yaml:"clients_per_region"`
+	// GossipProbe is the nodes' --gossip-probe-interval in this world; 0 = its default, as
+	// in all others. Nobody dies on this day, and half of what a silent world sends are
+	// probes of who is alive.
+	GossipProbe time.Duration `yaml:"gossip_probe"`
 }
 
 // Default is the scenario of a full run.
@@ -101,7 +105,7 @@ func Default() Scenario {
 			Outage: "germanywestcentral", OutageAt: time.Minute, OutageFor: 3 * time.Minute,
 			Reroute: []string{"southeastasia", "centralindia"}, RerouteAt: 6 * time.Minute, RerouteFor: time.Minute, Detour: 120 * time.Millisecond,
 		},
-		Day: Day{From: 0, For: 24 * time.Hour, Lapse: 48, Spike: 2, PublishesPerHour: 60, ClientsPerRegion: 2},
+		Day: Day{From: 0, For: 24 * time.Hour, Lapse: 48, Spike: 2, PublishesPerHour: 60, ClientsPerRegion: 2, GossipProbe: 2 * time.Second},
 	}
 }
 
@@ -161,6 +165,7 @@ const (
 	maxFor            = 2 * time.Hour
 	maxDay            = 48 * time.Hour
 	maxDayPublishes   = 3600 // per hour and region
+	maxProbe          = 10 * time.Second
 	maxLoss           = 0.1
 	maxJitterMultiple = 10
 )
@@ -194,6 +199,7 @@ func (s *Scenario) check() error {
 		bounded("day.lapse", s.Day.Lapse >= 1 && s.Day.Lapse <= 100, "1 to 100"),
 		bounded("day.spike", s.Day.Spike >= 0 && s.Day.Spike <= 10, "0 to 10"),
 		bounded("day.publishes_per_hour", s.Day.PublishesPerHour > 0 && s.Day.PublishesPerHour <= maxDayPublishes, "more than 0, at most %d", maxDayPublishes),
+		bounded("day.gossip_probe", s.Day.GossipProbe == 0 || s.Day.GossipProbe >= time.Second && s.Day.GossipProbe <= maxProbe, "0, or 1s to %v", maxProbe),
 		bounded("day.clients_per_region", positive(s.Day.ClientsPerRegion, maxClients), "1 to %d", maxClients),
 	)
 }

@@ -29,6 +29,17 @@ func TestAScenarioIsReadAsItIsPrinted(t *testing.T) {
 	}
 }
 
+func TestTheHourIsOne(t *testing.T) {
+	s, err := Load("testdata/hour.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Quick()
+	if s.Day.For != time.Hour || s.Day.Lapse != 1 || s.Day.ClientsPerRegion*len(s.Regions) != 96 {
+		t.Errorf("its day is %+v", s.Day)
+	}
+}
+
 func TestWhatAFileDoesNotSayStays(t *testing.T) {
 	for _, text := range []string{"network: {loss: 0.001}\n", `{"network": {"loss": 0.001}}`} {
 		s, want := Default(), Default()
@@ -57,6 +68,7 @@ func TestAWrongScenarioIsRefused(t *testing.T) {
 		"regions: [eastus, eastsu]":             "eastsu",
 		"regions: [eastus, eastus]":             "twice",
 		"rooms: 0":                              "rooms: want 1 to",
+		"day: {gossip_probe: 10ms}":             "gossip_probe",
 		"access: [{name: x, share: 50}]":        "make 50",
 		"trouble: {outage: eastus}":             "the core's region",
 		"trouble: {outage_for: 99m}":            "isn't within",
@@ -158,5 +170,16 @@ func TestQuantiles(t *testing.T) {
 	}
 	if got := quantiles(nil); got != (Quantiles{}) || math.IsNaN(got.P50) {
 		t.Errorf("of none: %+v", got)
+	}
+}
+
+func TestTimesAreWrittenForPeople(t *testing.T) {
+	for want, d := range map[string]time.Duration{
+		"0 s": 40 * time.Millisecond, "0.3 s": 260 * time.Millisecond, "33.9 s": 33912 * time.Millisecond, "1 min": time.Minute,
+		"1 min 20 s": 80 * time.Second, "3 min 0.4 s": 180400 * time.Millisecond, "120 min": 2 * time.Hour,
+	} {
+		if got := clock(d); got != want {
+			t.Errorf("%v is written as %q, and not %q", d, got, want)
+		}
 	}
 }

@@ -30,7 +30,7 @@ func wherever(a *atlas, all results) (report.Section, error) {
 	}
 	at, last := slowest(o)
 	p, err := report.Map(places, "ms")
-	fig, err := picture("From the core to each edge", fmt.Sprintf("The median one-way time, on great circles from %s: the farthest is %s with %.0f ms. No coastlines are drawn.", a.names[a.core], last.Name, last.CoreToEdge.P50), p, err)
+	fig, err := picture("From the core to each edge", fmt.Sprintf("The median one-way time, on great circles from %s: the farthest is %s with %.0f ms. Light and yellow is near, dark and violet far.", a.names[a.core], last.Name, last.CoreToEdge.P50), p, err)
 	if err != nil {
 		return s, err
 	}
@@ -103,16 +103,16 @@ func nearOrFar(a *atlas, all results) (report.Section, error) {
 	}
 	for _, o := range []*Outcome{near, far} {
 		t.Rows = append(t.Rows, append(append([]string{o.World}, quantileCells(o.CoreToAll)...), num(o.Welcome.P50), num(o.Welcome.P99),
-			num(crossing(o)), num(kib(o, links)), num(kib(o, sockets))))
+			num(crossed(o)), num(kib(o, links)), num(kib(o, sockets))))
 	}
 	s.Tables = []report.Table{t}
-	s.Text = append(s.Text, fmt.Sprintf("With %d clients per region; the more there are, the more a near edge saves: with a thousand, an ocean carries each message once instead of a thousand times. The farthest region is %s.", near.plan.clients, last.Name))
+	s.Text = append(s.Text, fmt.Sprintf("Each region has %d of the clients. The more there are, the more a near edge saves: with a thousand, an ocean carries each message once instead of a thousand times. The farthest region is %s.", near.plan.clients, last.Name))
 	return s, nil
 }
 
-// crossing is how many frames or messages went between regions per publish: on
+// crossed is how many frames or messages went between regions per publish: on
 // links, or to clients that are elsewhere than their edge.
-func crossing(o *Outcome) float64 {
+func crossed(o *Outcome) float64 {
 	if !o.plan.central {
 		return perPublish(o)
 	}
@@ -141,17 +141,19 @@ func relayed(a *atlas, all results) (report.Section, error) {
 		Text: []string{fmt.Sprintf("%d edges in each region. With relays, one of them takes a log from the core, and the others take it from that one; without, each edge takes all logs from the core "+
 			"(they were told that they are strangers). The price is one more hop inside the region.", edges)},
 	}
-	p, err := report.Bars("KiB between regions per publish", []string{"all edges to the core", "relays"}, []string{"links"}, [][]float64{{kib(none, links), kib(tree, links)}})
-	fig, err := picture("What oceans carry per publish", "On links, with the headers of IP and QUIC and with acknowledgements, without what a silent time costs.", p, err)
+	one := all[nearest]
+	names := []string{"1 edge per region", fmt.Sprintf("%d, with relays", edges), fmt.Sprintf("%d, all to the core", edges)}
+	p, err := report.Bars("KiB between regions per publish", names, []string{"links"}, [][]float64{{kib(one, links), kib(tree, links), kib(none, links)}})
+	fig, err := picture("What oceans carry per publish", "On links, with the headers of IP and QUIC and with acknowledgements, without what a silent time costs. With relays, an ocean does not notice how many edges a region has.", p, err)
 	if err != nil {
 		return s, err
 	}
 	s.Figures = append(s.Figures, fig)
 	t := report.Table{
-		Caption: "The same messages, with relays and without; core to edge in ms, the means of the regions' figures",
+		Caption: "The same messages, with one edge in each region and with several; core to edge in ms, the means of the regions' figures",
 		Head:    []string{"world", "frames between regions per publish", "KiB per publish", "when nobody publishes, KiB/s", "p50", "p95", "p99", "p99.9"},
 	}
-	for _, o := range []*Outcome{none, tree} {
+	for _, o := range []*Outcome{one, tree, none} {
 		t.Rows = append(t.Rows, append([]string{o.World, num(perPublish(o)), num(kib(o, links)), num(float64(o.Quiet.Links) / o.plan.idle.Seconds() / 1024)}, quantileCells(o.regional())...))
 	}
 	s.Tables = []report.Table{t}
@@ -190,8 +192,18 @@ func weather(a *atlas, all results) (report.Section, error) {
 	return s, nil
 }
 
-// clock is a time of a time line.
-func clock(d time.Duration) string { return d.Round(100 * time.Millisecond).String() }
+// clock is a time as people say it: 0.3 s, 2 min, 1 min 20 s.
+func clock(d time.Duration) string {
+	d = d.Round(100 * time.Millisecond)
+	whole, rest := d/time.Minute, fmt.Sprintf("%.3g s", (d%time.Minute).Seconds())
+	switch {
+	case whole == 0:
+		return rest
+	case d%time.Minute == 0:
+		return fmt.Sprintf("%d min", whole)
+	}
+	return fmt.Sprintf("%d min %s", whole, rest)
+}
 
 // between says from when to when, or when, if that is the same.
 func between(first, last time.Duration) string {

@@ -29,8 +29,8 @@ func troubled(a *atlas, all results) (report.Section, error) {
 	s := report.Section{
 		Title: "A region’s edges die; a backbone takes a detour",
 		Text: []string{
-			fmt.Sprintf("After %v nothing reaches the edges of %s any more, without a word, for %v. %s", t.OutageAt, a.names[hit], t.OutageFor, moved.text(a, t, a.names[hit])),
-			fmt.Sprintf("After %v each way between %s and everywhere else takes %v longer, for %v: links and gossip go on, and what is sent is as late as the way is.", t.RerouteAt, strings.Join(detoured, ", "), t.Detour/2, t.RerouteFor),
+			fmt.Sprintf("After %s nothing reaches the edges of %s any more, without a word, for %s. %s", clock(t.OutageAt), a.names[hit], clock(t.OutageFor), moved.text(a, t, a.names[hit])),
+			fmt.Sprintf("After %s each way between %s and everywhere else takes %.3g ms longer, for %s: links and gossip go on, and what is sent is as late as the way is.", clock(t.RerouteAt), strings.Join(detoured, ", "), ms(t.Detour/2), clock(t.RerouteFor)),
 			fmt.Sprintf("Of %d deliveries to clients %d did not come until the end, and %d came twice.", o.Deliveries, o.Missing, o.Twice),
 		},
 	}
@@ -117,15 +117,18 @@ func latencyLine(o *Outcome, regions []int) (report.Figure, error) {
 	p := report.NewPlot("minutes since publishing began", "core to client, s (slowest)", 280)
 	t := &o.plan.scenario.Trouble
 	lines := make([][]report.Point, len(regions))
-	top := 0.5
+	bottom, top := 0.01, 0.5
 	for i, r := range regions {
 		for _, s := range o.line(r, step) {
 			lines[i] = append(lines[i], report.Point{X: s.at.Minutes(), Y: s.took.Max / 1000})
 			top = max(top, s.took.Max/1000)
+			if s.took.Max/1000 < bottom {
+				bottom = 0.001
+			}
 		}
 	}
 	top *= 8 // for the legend
-	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, o.plan.last.Minutes(), 0.01, top
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, o.plan.last.Minutes(), bottom, top
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, report.Decades{}
 	p.Grid()
 	if err := spans(p, t, top); err != nil {

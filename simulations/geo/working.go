@@ -18,8 +18,9 @@ func working(a *atlas, all results) (report.Section, error) {
 		Title: "A working day",
 		Text: []string{
 			fmt.Sprintf("Each region publishes as its own working day goes: little at night, most at 11:00 and 14:00 by the sun, and %.3g times as much right at the full hour, which fades in two minutes. "+
-				"The day's clock goes %.3g times as fast as the network's, so %g hours of it are %v; per %s of the day %d messages were published at most, and %d on the mean.",
-				1+d.Spike, d.Lapse, d.For.Hours(), o.plan.last.Round(time.Second), minutes(per), o.busiest(per), o.mean(per)),
+				"The day's clock goes %.3g times as fast as the network's, so %g hours of it are %s; per %s of the day %d messages were published at most, and %d on the mean.",
+				1+d.Spike, d.Lapse, d.For.Hours(), clock(o.plan.last), minutes(per), o.busiest(per), o.mean(per)),
+			o.plan.probing(),
 			"Latencies stay as they are all day: nothing here depends on how much there is to do, since code takes no time and links have no bandwidth. What a busy hour costs is machines' time, which is measured elsewhere (selvedge bench).",
 		},
 	}
@@ -67,6 +68,14 @@ func working(a *atlas, all results) (report.Section, error) {
 	fig, err = picture("How long it takes", "To all clients, from the core: the same at any hour.", took, nil)
 	s.Figures = append(s.Figures, fig)
 	return s, err
+}
+
+// probing says what gossip does in this world.
+func (p *plan) probing() string {
+	if p.probe == 0 {
+		return "Gossip is as in all worlds."
+	}
+	return fmt.Sprintf("In this world alone, nodes probe each other every %s (--gossip-probe-interval) instead of twice a second: nobody dies here, and probes are half of what a silent world sends.", clock(p.probe))
 }
 
 // minutes is how much of the day is one point of its line.
