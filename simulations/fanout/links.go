@@ -1,0 +1,232 @@
+package fanout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"selvedge/internal/identity"
+	"selvedge/wire"
+	"selvedge/wire/link"
+	"selvedge/wire/tail"
+)
+
+// links are gateways that follow one log each over a link of their own, with a
+// socket of their own: as an edge follows a core, or its region's relay.
+type links struct {
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+	errs chan error // capacity 1: the first follower that gave up
+}
+
+const (
+	// linkTime bounds a dial, and joinTime all that are needed until a gateway is fed.
+	linkTime = 20 * time.Second
+	joinTime = 90 * time.Second
+	// joinTries is how often one that has never been fed dials: thousands of handshakes
+	// at once keep a small machine busy for longer than a link waits.
+	joinTries = 8
+	// relinkPause is the longest pause before a link that broke is made again.
+	relinkPause = 200 * time.Millisecond
+)
+
+func connectLinks(ctx context.Context, t *tally, o order) (gateways, error) {
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	all := &links{stop: stop, errs: make(chan error, 1)}
+	err := each(ctx, o.First, o.Count, o.InFlight, func(ctx context.Context, n int) error {
+		to := o.Targets[n%len(o.Targets)]
+		f := &follower{
+			sub: subscriber{tally: t, round: -1}, to: to, back: o.Back, name: fmt.Sprintf("gateway-%d", n), log: wire.LogID(o.Log),
+			key: wire.FramesKey(wire.Channel(o.Channel)), live: make(chan struct{}),
+		}
+		id, err := identity.DevNode(identity.RoleEdge, f.name)
+		if err != nil {
+			return err
+		}
+		f.id = id
+		all.wg.Go(func() {
+			if err := f.run(run); err != nil {
+				select {
+				case all.errs <- err:
+				default: // the first one says enough
+				}
+			}
+		})
+		select {
+		case <-f.live:
+			return nil
+		case err := <-all.errs:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(joinTime):
+			return fmt.Errorf("%s: %s did not feed it within %v", f.name, to.Node, joinTime)
+		}
+	})
+	if err != nil {
+		return nil, errors.Join(err, all.close())
+	}
+	return all, nil
+}
+
+func (l *links) close() error {
+	l.stop()
+	l.wg.Wait()
+	select {
+	case err := <-l.errs:
+		return err
+	default:
+		return nil
+	}
+}
+
+// follower is one of links. The methods of link.Receiver are called from one
+// goroutine at a time: it follows one log.
+type follower struct {
+	// Fixed.
+	to   target
+	back *target // where it goes when that fails it; nil = nowhere
+	name string
+	id   *identity.NodeIdentity
+	log  wire.LogID
+	key  wire.Key
+	live chan struct{} // closed at the first marker
+
+	at   atomic.Uint64             // how far it has the log; 0 = it has never been live
+	over atomic.Bool               // the upstream does not have the log, or not any more
+	link atomic.Pointer[link.Link] // the one of now
+
+	sub subscriber // owned by the receiving goroutine
+}
+
+var errElsewhere = errors.New("the log is not to be had there")
+
+// run follows until ctx ends. A link that breaks is made again, and resumes, at the
+// core if the relay is gone; it is an error if none is ever live.
+func (f *follower) run(ctx context.Context) error {
+	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer pc.Close()
+	tr := link.NewTransport(pc)
+	defer tr.Close()
+	to, other := f.to, f.to
+	if f.back != nil {
+		other = *f.back
+	}
+	for tries := 1; ; tries++ {
+		err := f.follow(ctx, tr, to)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case f.at.Load() > 0:
+			f.sub.tally.relinked.Add(1)
+			to, other = other, to
+		case tries == joinTries:
+			return fmt.Errorf("%s to %s: %w", f.name, f.to.Node, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(rand.N(relinkPause)):
+		}
+	}
+}
+
+// follow makes one link, and follows over it until it ends.
+func (f *follower) follow(ctx context.Context, tr *quic.Transport, to target) error {
+	addr, err := net.ResolveUDPAddr("udp", to.Addr)
+	if err != nil {
+		return err
+	}
+	dialing, cancel := context.WithTimeout(ctx, linkTime)
+	defer cancel()
+	l, err := link.Dial(dialing, tr, addr, link.DialConfig{
+		TLS: f.id.ClientTLS(), Node: f.name, Region: f.to.Region, Peer: to.Node, Relay: to.Relay, Receiver: f,
+	})
+	if err != nil {
+		return err
+	}
+	f.over.Store(false)
+	f.link.Store(l)
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(ctx) }()
+	after := link.Live
+	if at := f.at.Load(); at > 0 {
+		after = wire.Seq(at)
+	}
+	if err := l.Open(dialing, f.log, after, 1, []wire.Key{f.key}); err != nil {
+		l.Close()
+		return errors.Join(err, <-ended)
+	}
+	err = <-ended
+	if f.over.Load() {
+		err = fmt.Errorf("%s: %w", to.Node, errElsewhere)
+	}
+	return err
+}
+
+// Records implements link.Receiver.
+func (f *follower) Records(_ wire.LogID, records []tail.Record) {
+	for i := range records {
+		switch r := &records[i]; r.Kind {
+		case tail.Frame:
+			frame, err := wire.ParseFrame(r.Bytes)
+			if err != nil {
+				f.sub.tally.fault(err)
+				continue
+			}
+			f.sub.receive(r.Bytes)
+			f.at.Store(uint64(frame.Seq))
+		case tail.Watermark:
+			f.reach(r.Seq)
+		default: // the state log is not followed
+		}
+	}
+}
+
+func (f *follower) reach(at wire.Seq) {
+	if f.at.Load() < uint64(at) {
+		f.at.Store(uint64(at))
+	}
+}
+
+// Marker implements link.Receiver.
+func (f *follower) Marker(_ wire.LogID, m link.Marker) {
+	select {
+	case <-f.live: // it was before
+	default:
+		f.reach(max(m.Seq, 1))
+		close(f.live)
+	}
+}
+
+// Gap implements link.Receiver.
+func (f *follower) Gap(_ wire.LogID, floor wire.Seq, lost []wire.Key) {
+	if len(lost) > 0 {
+		f.sub.tally.fault(fmt.Errorf("%s: everything up to %d is gone", f.name, floor))
+	}
+}
+
+// Behind implements link.Receiver.
+func (f *follower) Behind(wire.LogID, wire.Seq) { f.leave() }
+
+// Elsewhere implements link.Receiver.
+func (f *follower) Elsewhere(wire.LogID) { f.leave() }
+
+// leave ends a link that has nothing for it.
+func (f *follower) leave() {
+	f.over.Store(true)
+	f.link.Load().Close()
+}
+
+// Signal implements link.Receiver.
+func (*follower) Signal(*wire.Signal) {}

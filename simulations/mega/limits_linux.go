@@ -1,0 +1,30 @@
+package mega
+
+import (
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// thisMachine are the limits that hold here.
+func thisMachine() (l limits, err error) {
+	var r unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil {
+		return l, os.NewSyscallError("getrlimit", err)
+	}
+	l.files = r.Cur
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return l, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if v, ok := strings.CutPrefix(line, "MemAvailable:"); ok {
+			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(v), " kB"), 10, 64)
+			l.memory = kib << 10
+			return l, err
+		}
+	}
+	return l, nil
+}
