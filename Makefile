@@ -34,7 +34,7 @@ run: build ## Build, then run the whole thing on this machine: bin/selvedge dev.
 # Worlds in virtual time run on one CPU: on several, Go's race detector crashes once in a
 # while, as two threads run timers of one bubble with the one context that the bubble has for it
 # (SIGSEGV in goroutine 0; runtime/time.go, unlockAndRun, of go1.26).
-VIRTUAL := ./edge/client ./edge/objects ./edge/roster ./edge/session ./edge/upstream ./simulations/geo ./simulations/netsim ./simulations/world/... ./topology/gossip ./wire/link
+VIRTUAL := ./edge/client ./edge/objects ./edge/roster ./edge/session ./edge/upstream ./simulations/bubble ./simulations/geo ./simulations/netsim ./simulations/storm ./simulations/world/... ./topology/gossip ./wire/link
 
 .PHONY: test
 test: test-go $(if $(shell sh -c 'command -v terraform'),terraform) ## Run every test, those of the Terraform modules where terraform is.
@@ -77,8 +77,16 @@ microbench: ## Run the benchmarks of all packages.
 SIMULATE ?= bin/simulations
 
 .PHONY: simulate
-simulate: build ## Play the simulations at small sizes, and write their reports: bin/simulations/NAME/report.html. Some minutes.
+simulate: build ## Play the simulations at small sizes, and write their reports: bin/simulations/NAME/report.html. Some minutes. Compares with redis-server where it is installed.
 	bin/selvedge simulate geo --quick --out $(SIMULATE)/geo
+	bin/selvedge simulate fanout --quick $(if $(shell sh -c 'command -v redis-server'),,--without-redis) --out $(SIMULATE)/fanout
+	bin/selvedge simulate storm --quick --out $(SIMULATE)/storm
+	bin/selvedge simulate million --quick --out $(SIMULATE)/million
+	bin/selvedge simulate planet --quick --out $(SIMULATE)/planet
+
+.PHONY: crosscheck
+crosscheck: build ## Play three regions with real processes over a router and in virtual time, and see that both agree. Linux, as root, on an idle machine; a minute.
+	bin/selvedge simulate geo --real 20s --scenario simulations/geo/testdata/crosscheck.yaml --out $(SIMULATE)/crosscheck
 
 .PHONY: fuzz
 fuzz: ## Fuzz each target with FUZZTIME (100000x) inputs.
