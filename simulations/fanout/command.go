@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"selvedge/internal/config"
+	"selvedge/simulations/limits"
 	"selvedge/simulations/report"
 )
 
@@ -74,7 +74,7 @@ func (c *Command) Run(ctx context.Context, stdio *config.IO) error {
 	if err := report.Prepare(c.Out); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
-	machine, err := thisMachine()
+	machine, err := limits.Here()
 	if err == nil && s.does(partTiers) {
 		err = s.fits(machine)
 	}
@@ -168,7 +168,7 @@ func (c *Command) scenario() (Scenario, error) {
 	if len(c.Tiers) > 0 {
 		s.Tiers = c.Tiers
 	}
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return s, config.Usagef("%w", err)
 	}
 	return s, nil
@@ -185,13 +185,7 @@ func (c *Command) line() string {
 	joined := func(list any) string { return strings.ReplaceAll(strings.Trim(fmt.Sprint(list), "[]"), " ", ",") }
 	add(true, "--seed %d", c.Seed)
 	if c.Scenario != "" {
-		name := c.Scenario
-		if here, err := os.Getwd(); err == nil {
-			if near, err := filepath.Rel(here, name); err == nil {
-				name = near
-			}
-		}
-		add(true, "--scenario %s", name)
+		add(true, "--scenario %s", report.Near(c.Scenario))
 	}
 	add(len(c.Parts) > 0, "--parts %s", joined(c.Parts))
 	add(c.Edges != 0, "--edges %d", c.Edges)

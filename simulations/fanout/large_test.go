@@ -11,6 +11,7 @@ import (
 	"selvedge/internal/config"
 	"selvedge/simulations/mega"
 	"selvedge/simulations/report"
+	"selvedge/simulations/scenario"
 )
 
 // What is asked for says which parts are measured.
@@ -41,10 +42,10 @@ func TestParts(t *testing.T) {
 		t.Errorf("fewer edges than none: %v", err)
 	}
 	s := Default()
-	if err := s.read([]byte("mega: {edges: 3}\nrooms: {members: 10, sockets: 5}")); err != nil || s.Mega.Edges != 3 || s.Mega.SocketsPerEdge != 1000 || s.Rooms.Members != 10 {
+	if err := scenario.Read([]byte("mega: {edges: 3}\nrooms: {members: 10, sockets: 5}"), &s); err != nil || s.Mega.Edges != 3 || s.Mega.SocketsPerEdge != 1000 || s.Rooms.Members != 10 {
 		t.Errorf("%+v, %v", s.Scenario, err)
 	}
-	if err := s.read([]byte("mega: {edge: 3}")); err == nil {
+	if err := scenario.Read([]byte("mega: {edge: 3}"), &s); err == nil {
 		t.Error("a key that nobody knows was taken")
 	}
 	command := Command{Seed: 1, Parts: allParts, Edges: 2, SocketsPerEdge: 3}

@@ -3,6 +3,8 @@ package fanout
 import (
 	"errors"
 	"fmt"
+
+	"selvedge/simulations/limits"
 )
 
 // errLimit: this machine can't hold so many gateways.
@@ -17,20 +19,14 @@ const (
 	bytesOfAllElse  = 1500 << 20
 )
 
-// limits are what a machine has.
-type limits struct {
-	files  uint64 // that a process may have open
-	memory int64  // available, bytes; 0 = unknown
-}
-
 // fits reports why a scenario does not fit into the limits, with the arithmetic.
-func (s *Scenario) fits(l limits) error {
+func (s *Scenario) fits(l limits.Limits) error {
 	n := s.most()
 	perProcess := (n + s.Processes - 1) / s.Processes
 	need := func(who string, gateways int) error {
-		if all := uint64(gateways + spareFiles); all > l.files {
+		if all := uint64(gateways + spareFiles); all > l.Files {
 			return fmt.Errorf("%w: %s has a file for each of its gateways: %d + %d others = %d, and a process may open %d: raise the limit (ulimit -n), or take fewer",
-				errLimit, who, gateways, spareFiles, all, l.files)
+				errLimit, who, gateways, spareFiles, all, l.Files)
 		}
 		return nil
 	}
@@ -38,9 +34,9 @@ func (s *Scenario) fits(l limits) error {
 	if s.has(tierRedis, tierCluster, tierSharded) {
 		errs = append(errs, need("a Redis server", n))
 	}
-	if want := int64(n)*bytesPerGateway + bytesOfAllElse; l.memory > 0 && want > l.memory {
+	if want := int64(n)*bytesPerGateway + bytesOfAllElse; l.Memory > 0 && want > l.Memory {
 		errs = append(errs, fmt.Errorf("%w: %d gateways of some %d KiB, and %d MiB for everything else, are %d MiB, and %d MiB are available",
-			errLimit, n, bytesPerGateway>>10, bytesOfAllElse>>20, want>>20, l.memory>>20))
+			errLimit, n, bytesPerGateway>>10, bytesOfAllElse>>20, want>>20, l.Memory>>20))
 	}
 	return errors.Join(errs...)
 }

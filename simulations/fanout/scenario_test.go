@@ -8,19 +8,22 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"selvedge/simulations/limits"
+	"selvedge/simulations/scenario"
 )
 
 func TestScenarios(t *testing.T) {
 	s := Default()
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		t.Error(err)
 	}
 	again := Scenario{}
-	if err := again.read([]byte(s.String())); err != nil || !cmp.Equal(again, s) {
+	if err := scenario.Read([]byte(s.String()), &again); err != nil || !cmp.Equal(again, s) {
 		t.Errorf("the scenario of a report is another one: %v %s", err, cmp.Diff(again, s))
 	}
 	s.Quick()
-	if err := s.check(); err != nil || s.most() > 200 || len(s.Rates) != 1 {
+	if err := s.Check(); err != nil || s.most() > 200 || len(s.Rates) != 1 {
 		t.Errorf("a quick one: %+v, %v", s, err)
 	}
 	file := filepath.Join(t.TempDir(), "mine.yaml")
@@ -59,7 +62,7 @@ func TestWrongScenarios(t *testing.T) {
 		"redis_nodes: 2":       "redis_nodes",
 	} {
 		s := Default()
-		if err := s.read([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if err := scenario.Read([]byte(text), &s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
@@ -68,23 +71,23 @@ func TestWrongScenarios(t *testing.T) {
 // What a machine can't hold is refused, with the arithmetic.
 func TestLimits(t *testing.T) {
 	s := Default()
-	if err := s.fits(limits{files: 20_000, memory: 8 << 30}); err != nil {
+	if err := s.fits(limits.Limits{Files: 20_000, Memory: 8 << 30}); err != nil {
 		t.Error(err)
 	}
-	if err := s.fits(limits{files: 5100}); err != nil {
+	if err := s.fits(limits.Limits{Files: 5100}); err != nil {
 		t.Errorf("just enough: %v", err)
 	}
-	for what, l := range map[string]limits{
-		"1250 + 100 others = 1350, and a process may open 1024": {files: 1024},
-		"5000 + 100 others = 5100, and a process may open 5099": {files: 5099},
-		"4917 MiB, and 3072 MiB are available":                  {files: 20_000, memory: 3 << 30},
+	for what, l := range map[string]limits.Limits{
+		"1250 + 100 others = 1350, and a process may open 1024": {Files: 1024},
+		"5000 + 100 others = 5100, and a process may open 5099": {Files: 5099},
+		"4917 MiB, and 3072 MiB are available":                  {Files: 20_000, Memory: 3 << 30},
 	} {
 		if err := s.fits(l); !errors.Is(err, errLimit) || !strings.Contains(err.Error(), what) {
 			t.Errorf("%+v: %v, want %q", l, err, what)
 		}
 	}
 	s.Tiers = []string{tierDirect}
-	if err := s.fits(limits{files: 1350}); err != nil {
+	if err := s.fits(limits.Limits{Files: 1350}); err != nil {
 		t.Errorf("without Redis, which has them all: %v", err)
 	}
 }

@@ -3,7 +3,6 @@ package geo
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -96,13 +95,7 @@ func (c *Command) Run(ctx context.Context, stdio *config.IO) error {
 func (c *Command) line() string {
 	parts := []string{"selvedge simulate geo", fmt.Sprintf("--seed %d", c.Seed)}
 	if c.Scenario != "" {
-		name := c.Scenario
-		if here, err := os.Getwd(); err == nil {
-			if near, err := filepath.Rel(here, name); err == nil {
-				name = near
-			}
-		}
-		parts = append(parts, "--scenario "+name)
+		parts = append(parts, "--scenario "+report.Near(c.Scenario))
 	}
 	if c.Real != 0 {
 		parts = append(parts, "--real "+c.Real.String())

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"selvedge/simulations/report"
+	"selvedge/simulations/scenario"
 )
 
 // small is a scenario of seconds.
@@ -33,7 +34,7 @@ func near(got, want, within float64) bool { return math.Abs(got-want) <= within 
 // All worlds, small, and what each must show.
 func TestWorlds(t *testing.T) {
 	s := small()
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		t.Fatal(err)
 	}
 	a, err := newAtlas(&s)
@@ -204,7 +205,7 @@ func reported(t *testing.T, s *Scenario, a *atlas, all results) {
 		t.Fatal(err)
 	}
 	again := Default()
-	if err := again.read([]byte(file.Scenario)); err != nil || again.String() != s.String() {
+	if err := scenario.Read([]byte(file.Scenario), &again); err != nil || again.String() != s.String() {
 		t.Errorf("the scenario of the report is another one, or can't be read: %v", err)
 	}
 	if got, want := file.Network[nearest].Regions[2].CoreToEdge, all[nearest].Regions[2].CoreToEdge; got != want {

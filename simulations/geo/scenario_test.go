@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"selvedge/simulations/netsim"
+	"selvedge/simulations/scenario"
 )
 
 func TestAScenarioIsReadAsItIsPrinted(t *testing.T) {
@@ -44,7 +45,7 @@ func TestWhatAFileDoesNotSayStays(t *testing.T) {
 	for _, text := range []string{"network: {loss: 0.001}\n", `{"network": {"loss": 0.001}}`} {
 		s, want := Default(), Default()
 		want.Network.Loss = 0.001
-		if err := s.read([]byte(text)); err != nil {
+		if err := scenario.Read([]byte(text), &s); err != nil {
 			t.Errorf("%s: %v", text, err)
 		}
 		if diff := cmp.Diff(want, s); diff != "" {
@@ -52,7 +53,7 @@ func TestWhatAFileDoesNotSayStays(t *testing.T) {
 		}
 	}
 	s := Default()
-	if err := s.read(nil); err != nil {
+	if err := scenario.Read(nil, &s); err != nil {
 		t.Errorf("an empty file: %v", err)
 	}
 }
@@ -80,7 +81,7 @@ func TestAWrongScenarioIsRefused(t *testing.T) {
 		`{"day": {"publishes_per_hour": 1e99}}`: "publishes_per_hour",
 	} {
 		s := Default()
-		if err := s.read([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if err := scenario.Read([]byte(text), &s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, and should tell of %q", text, err, want)
 		}
 	}
@@ -92,7 +93,7 @@ func FuzzScenario(f *testing.F) {
 	f.Add([]byte(`{"network": {"loss": 0.001}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s := Default()
-		if s.read(text) != nil {
+		if scenario.Read(text, &s) != nil {
 			return
 		}
 		if _, err := newAtlas(&s); err != nil {

@@ -3,6 +3,8 @@ package mega
 import (
 	"errors"
 	"fmt"
+
+	"selvedge/simulations/limits"
 )
 
 // ErrLimit: this machine can't hold what was asked for.
@@ -26,12 +28,6 @@ const (
 	edgeSocket   = 4 << 10
 )
 
-// limits are what a machine has.
-type limits struct {
-	files  uint64 // that a process may have open
-	memory int64  // available, bytes; 0 = unknown
-}
-
 // demand is what a measurement takes.
 type demand struct {
 	edges, floors, clients int // processes
@@ -40,19 +36,19 @@ type demand struct {
 }
 
 // within reports what the limits lack, with the arithmetic.
-func (d demand) within(l limits) error {
+func (d demand) within(l limits.Limits) error {
 	var errs []error
-	if all := uint64(d.most + spareFiles); all > l.files {
+	if all := uint64(d.most + spareFiles); all > l.Files {
 		errs = append(errs, fmt.Errorf("%w: a process holds %d sockets and %d other files, %d in all, and may open %d: raise the limit (ulimit -n), or take fewer",
-			ErrLimit, d.most, spareFiles, all, l.files))
+			ErrLimit, d.most, spareFiles, all, l.Files))
 	}
 	processes := int64(d.edges)*edgeBytes + int64(d.floors)*floorBytes + int64(d.clients)*clientBytes + coreBytes
 	sockets := int64(d.ours+d.bare)*(kernelSocket+clientSocket) + int64(d.ours)*edgeSocket
-	if all := processes + sockets; l.memory > 0 && all > l.memory {
+	if all := processes + sockets; l.Memory > 0 && all > l.Memory {
 		errs = append(errs, fmt.Errorf("%w: %d edges of %d MiB, %d floors of %d, %d load processes of %d and a core of %d are %d MiB; "+
 			"%d sockets of %d KiB (the kernel's two ends and the client) and %d at edges of %d more are %d MiB; that is %d MiB, and %d MiB are available",
 			ErrLimit, d.edges, edgeBytes>>20, d.floors, floorBytes>>20, d.clients, clientBytes>>20, coreBytes>>20, processes>>20,
-			d.ours+d.bare, (kernelSocket+clientSocket)>>10, d.ours, edgeSocket>>10, sockets>>20, all>>20, l.memory>>20))
+			d.ours+d.bare, (kernelSocket+clientSocket)>>10, d.ours, edgeSocket>>10, sockets>>20, all>>20, l.Memory>>20))
 	}
 	return errors.Join(errs...)
 }
@@ -74,7 +70,7 @@ func (r *Rooms) demand() demand {
 // Fits reports why the parts don't fit on this machine, with the arithmetic; nil
 // ones aren't asked about.
 func Fits(m *Channel, r *Rooms) error {
-	l, err := thisMachine()
+	l, err := limits.Here()
 	if err != nil {
 		return err
 	}

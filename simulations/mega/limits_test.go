@@ -5,32 +5,33 @@ import (
 	"strings"
 	"testing"
 
+	"selvedge/simulations/limits"
 	"selvedge/simulations/load"
 )
 
 // What a machine can't hold is refused, with the arithmetic.
 func TestWhatDoesNotFitIsRefused(t *testing.T) {
 	s := Default()
-	if err := s.Mega.demand().within(limits{files: 20_000, memory: 10 << 30}); err != nil {
+	if err := s.Mega.demand().within(limits.Limits{Files: 20_000, Memory: 10 << 30}); err != nil {
 		t.Error(err)
 	}
-	if err := s.Rooms.demand().within(limits{files: 20_000, memory: 4 << 30}); err != nil {
+	if err := s.Rooms.demand().within(limits.Limits{Files: 20_000, Memory: 4 << 30}); err != nil {
 		t.Error(err)
 	}
 	for _, c := range []struct {
 		demand demand
-		limits limits
+		limits limits.Limits
 		want   string
 	}{
-		{s.Mega.demand(), limits{files: 18_399}, "18200 sockets and 200 other files, 18400 in all, and may open 18399"},
-		{s.Mega.demand(), limits{files: 20_000, memory: 5 << 30}, "that is 6301 MiB, and 5120 MiB are available"},
-		{s.Rooms.demand(), limits{files: 1024}, "10000 sockets and 200 other files"},
+		{s.Mega.demand(), limits.Limits{Files: 18_399}, "18200 sockets and 200 other files, 18400 in all, and may open 18399"},
+		{s.Mega.demand(), limits.Limits{Files: 20_000, Memory: 5 << 30}, "that is 6301 MiB, and 5120 MiB are available"},
+		{s.Rooms.demand(), limits.Limits{Files: 1024}, "10000 sockets and 200 other files"},
 	} {
 		if err := c.demand.within(c.limits); !errors.Is(err, ErrLimit) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v, want %q", c.limits, err, c.want)
 		}
 	}
-	if err := s.Mega.demand().within(limits{files: 18_400}); err != nil {
+	if err := s.Mega.demand().within(limits.Limits{Files: 18_400}); err != nil {
 		t.Errorf("just enough: %v", err)
 	}
 }

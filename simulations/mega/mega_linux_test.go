@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"selvedge/simulations/limits"
 )
 
 func testStage() Stage { return Stage{Seed: 1, Stderr: io.Discard, Settle: 100 * time.Millisecond} }
@@ -100,8 +102,8 @@ func TestALongLoopIsExtrapolated(t *testing.T) {
 }
 
 func TestAMachineThatIsLookedAtHasLimits(t *testing.T) {
-	l, err := thisMachine()
-	if err != nil || l.files == 0 || l.memory == 0 {
+	l, err := limits.Here()
+	if err != nil || l.Files == 0 || l.Memory == 0 {
 		t.Errorf("%+v, %v", l, err)
 	}
 	s := Default()

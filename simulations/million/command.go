@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -98,7 +97,7 @@ func (c *Command) scenario() (Scenario, error) {
 	if c.Sockets != 0 {
 		s.Sockets = c.Sockets
 	}
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return s, config.Usagef("%w", err)
 	}
 	return s, nil
@@ -108,13 +107,7 @@ func (c *Command) scenario() (Scenario, error) {
 func (c *Command) line() string {
 	parts := []string{"selvedge simulate million", fmt.Sprintf("--seed %d", c.Seed)}
 	if c.Scenario != "" {
-		name := c.Scenario
-		if here, err := os.Getwd(); err == nil {
-			if near, err := filepath.Rel(here, name); err == nil {
-				name = near
-			}
-		}
-		parts = append(parts, "--scenario "+name)
+		parts = append(parts, "--scenario "+report.Near(c.Scenario))
 	}
 	if c.Sockets != 0 {
 		parts = append(parts, fmt.Sprintf("--sockets %d", c.Sockets))

@@ -1,15 +1,12 @@
 package million
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"selvedge/simulations/load"
+	"selvedge/simulations/scenario"
 	"selvedge/topology/region"
 )
 
@@ -77,33 +74,15 @@ func (s *Scenario) Quick() {
 	s.Publishes, s.TeamPublishes = min(s.Publishes, 3), min(s.TeamPublishes, 20)
 }
 
-// Load reads a scenario from a file of YAML or JSON. What it doesn't say is
-// Default's; what no scenario has is an error.
+// Load reads a scenario from a file of YAML or JSON. What it doesn't say is Default's;
+// what no scenario has is an error.
 func Load(file string) (Scenario, error) {
 	s := Default()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return s, err
-	}
-	if len(bytes.TrimSpace(text)) > 0 {
-		if err := yaml.NewDecoder(bytes.NewReader(text), yaml.DisallowUnknownField()).Decode(&s); err != nil {
-			return s, fmt.Errorf("%s: %s", file, yaml.FormatError(err, false, false))
-		}
-	}
-	if err := s.check(); err != nil {
-		return s, fmt.Errorf("%s: %w", file, err)
-	}
-	return s, nil
+	return s, scenario.Load(file, &s)
 }
 
 // String is s as a file that Load reads.
-func (s *Scenario) String() string {
-	text, err := yaml.Marshal(s)
-	if err != nil {
-		return err.Error() // plain data always can be
-	}
-	return string(text)
-}
+func (s *Scenario) String() string { return scenario.Text(s) }
 
 // Bounds of a scenario.
 const (
@@ -113,7 +92,8 @@ const (
 	maxTime         = time.Hour
 )
 
-func (s *Scenario) check() error {
+// Check implements scenario.Scenario.
+func (s *Scenario) Check() error {
 	number := func(name string, n, least, most int) error {
 		if n >= least && n <= most {
 			return nil

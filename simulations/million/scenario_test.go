@@ -58,14 +58,14 @@ func TestAScenarioIsReadAndRefused(t *testing.T) {
 
 func TestTheDefaultsAndTheQuickOnesAreAllowed(t *testing.T) {
 	s := Default()
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		t.Error(err)
 	}
 	if s.edges() != 53 || s.processes() != 53 || s.teams() != 10_000 {
 		t.Errorf("%d edges, %d processes, %d teams", s.edges(), s.processes(), s.teams())
 	}
 	s.Quick()
-	if err := s.check(); err != nil || s.Sockets != 20_000 {
+	if err := s.Check(); err != nil || s.Sockets != 20_000 {
 		t.Errorf("%+v: %v", s, err)
 	}
 }

@@ -19,7 +19,8 @@ const (
 	maxLogs    = 4096
 )
 
-func (s *Scenario) check() error {
+// Check implements scenario.Scenario.
+func (s *Scenario) Check() error {
 	_, err := s.regions()
 	within := func(name string, v, least, most float64) error {
 		if v >= least && v <= most { // false for NaN

@@ -129,13 +129,7 @@ func (c *Command) line() string {
 		if f.file == "" {
 			continue
 		}
-		name := f.file
-		if here, err := os.Getwd(); err == nil {
-			if near, err := filepath.Rel(here, name); err == nil {
-				name = near
-			}
-		}
-		parts = append(parts, f.flag+" "+name)
+		parts = append(parts, f.flag+" "+report.Near(f.file))
 	}
 	if c.Quick {
 		parts = append(parts, "--quick")

@@ -14,7 +14,7 @@ func model(t *testing.T, change func(*Scenario)) *sizing {
 	if change != nil {
 		change(&s)
 	}
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		t.Fatal(err)
 	}
 	c, err := Frozen()

@@ -1,13 +1,9 @@
 package planet
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"os"
 
-	"github.com/goccy/go-yaml"
-
+	"selvedge/simulations/scenario"
 	"selvedge/topology/region"
 )
 
@@ -128,34 +124,11 @@ func (s *Scenario) Quick() { s.Draws = min(s.Draws, 100) }
 // what no scenario has is an error.
 func Load(file string) (Scenario, error) {
 	s := Default()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return s, err
-	}
-	if err := s.read(text); err != nil {
-		return s, fmt.Errorf("%s: %w", file, err)
-	}
-	return s, nil
-}
-
-func (s *Scenario) read(text []byte) error {
-	if len(bytes.TrimSpace(text)) > 0 {
-		d := yaml.NewDecoder(bytes.NewReader(text), yaml.DisallowUnknownField())
-		if err := d.Decode(s); err != nil {
-			return errors.New(yaml.FormatError(err, false, false))
-		}
-	}
-	return s.check()
+	return s, scenario.Load(file, &s)
 }
 
 // String is s as a file that Load reads.
-func (s *Scenario) String() string {
-	text, err := yaml.Marshal(s)
-	if err != nil {
-		return err.Error() // plain data always can be
-	}
-	return string(text)
-}
+func (s *Scenario) String() string { return scenario.Text(s) }
 
 // regions are those of the shares.
 func (s *Scenario) regions() ([]region.Region, error) {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"selvedge/simulations/scenario"
 )
 
 func TestAScenarioIsReadAsItIsPrinted(t *testing.T) {
@@ -27,7 +29,7 @@ func TestWhatAFileDoesNotSayStays(t *testing.T) {
 	for _, text := range []string{"people: {messages: {mid: 5}}\n", `{"people": {"messages": {"mid": 5}}}`} {
 		s, want := Default(), Default()
 		want.People.Messages.Mid = 5
-		if err := s.read([]byte(text)); err != nil {
+		if err := scenario.Read([]byte(text), &s); err != nil {
 			t.Errorf("%s: %v", text, err)
 		}
 		if diff := cmp.Diff(want, s); diff != "" {
@@ -35,7 +37,7 @@ func TestWhatAFileDoesNotSayStays(t *testing.T) {
 		}
 	}
 	s := Default()
-	if err := s.read(nil); err != nil {
+	if err := scenario.Read(nil, &s); err != nil {
 		t.Errorf("an empty file: %v", err)
 	}
 }
@@ -65,7 +67,7 @@ func TestAWrongScenarioIsRefused(t *testing.T) {
 		"[1, 2":                                 "[",
 	} {
 		s := Default()
-		if err := s.read([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if err := scenario.Read([]byte(text), &s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, and should tell of %q", text, err, want)
 		}
 	}
@@ -83,7 +85,7 @@ func FuzzScenario(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s := Default()
-		if s.read(text) != nil {
+		if scenario.Read(text, &s) != nil {
 			return
 		}
 		a, err := newAtlas(&s)

@@ -95,6 +95,16 @@ func Prepare(dir string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
+// Near is a file as one names it in the folder that one is in.
+func Near(file string) string {
+	if here, err := os.Getwd(); err == nil {
+		if near, err := filepath.Rel(here, file); err == nil {
+			return near
+		}
+	}
+	return file
+}
+
 // Save writes both files.
 func (r *Report) Save(dir string) error {
 	text, err := json.MarshalIndent(r, "", "  ")

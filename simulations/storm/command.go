@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -123,7 +122,7 @@ func (c *Command) scenario() (Scenario, error) {
 	if c.Quick {
 		s.Quick()
 	}
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return s, config.Usagef("%w", err)
 	}
 	return s, nil
@@ -133,13 +132,7 @@ func (c *Command) scenario() (Scenario, error) {
 func (c *Command) line() string {
 	parts := []string{"selvedge simulate storm", fmt.Sprintf("--seed %d", c.Seed)}
 	if c.Scenario != "" {
-		name := c.Scenario
-		if here, err := os.Getwd(); err == nil {
-			if near, err := filepath.Rel(here, name); err == nil {
-				name = near
-			}
-		}
-		parts = append(parts, "--scenario "+name)
+		parts = append(parts, "--scenario "+report.Near(c.Scenario))
 	}
 	if c.Sockets != 0 {
 		parts = append(parts, fmt.Sprintf("--sockets %d", c.Sockets))

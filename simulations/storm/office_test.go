@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"selvedge/simulations/report"
+	"selvedge/simulations/scenario"
 )
 
 // smallOffice is one of seconds.
@@ -26,7 +27,7 @@ func smallOffice() Office {
 // All variants, small, and what each must show.
 func TestOffices(t *testing.T) {
 	s := Scenario{Edge: smallEdge(), Office: smallOffice()}
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		t.Fatal(err)
 	}
 	o := s.Office
@@ -119,7 +120,7 @@ func reported(t *testing.T, s *Scenario, all *results, pictures ...string) {
 		t.Fatal(err)
 	}
 	again := Default()
-	if err := again.read([]byte(file.Scenario)); err != nil || again.String() != s.String() {
+	if err := scenario.Read([]byte(file.Scenario), &again); err != nil || again.String() != s.String() {
 		t.Errorf("the scenario of the report is another one, or can't be read: %v", err)
 	}
 	if len(file.Network) != len(all.offices) || len(all.offices) > 0 && file.Network[0].Back != all.offices[0].Back {

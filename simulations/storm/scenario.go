@@ -1,15 +1,12 @@
 package storm
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
+	"selvedge/simulations/scenario"
 	"selvedge/topology/region"
 )
 
@@ -109,38 +106,15 @@ func (s *Scenario) Quick() {
 	}
 }
 
-// Load reads a scenario from a file of YAML or JSON. What it doesn't say is
-// Default's; what no scenario has is an error.
+// Load reads a scenario from a file of YAML or JSON. What it doesn't say is Default's;
+// what no scenario has is an error.
 func Load(file string) (Scenario, error) {
 	s := Default()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return s, err
-	}
-	if err := s.read(text); err != nil {
-		return s, fmt.Errorf("%s: %w", file, err)
-	}
-	return s, nil
-}
-
-func (s *Scenario) read(text []byte) error {
-	if len(bytes.TrimSpace(text)) > 0 {
-		d := yaml.NewDecoder(bytes.NewReader(text), yaml.DisallowUnknownField())
-		if err := d.Decode(s); err != nil {
-			return errors.New(yaml.FormatError(err, false, false))
-		}
-	}
-	return s.check()
+	return s, scenario.Load(file, &s)
 }
 
 // String is s as a file that Load reads.
-func (s *Scenario) String() string {
-	text, err := yaml.Marshal(s)
-	if err != nil {
-		return err.Error() // plain data always can be
-	}
-	return string(text)
-}
+func (s *Scenario) String() string { return scenario.Text(s) }
 
 // Bounds of a scenario: numbers of hosts and files, and some memory.
 const (
@@ -162,7 +136,8 @@ const (
 	maxQueue = 4
 )
 
-func (s *Scenario) check() error {
+// Check implements scenario.Scenario.
+func (s *Scenario) Check() error {
 	e, o := &s.Edge, &s.Office
 	within := func(name string, n, least, most int) error {
 		if n < least || n > most {

@@ -76,7 +76,7 @@ func TestWrongFlagsAreRefused(t *testing.T) {
 func TestAQuickScenarioIsTheSameInSmall(t *testing.T) {
 	s := Default()
 	s.Quick()
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		t.Fatal(err)
 	}
 	d := Default()

@@ -1,4 +1,4 @@
-package fanout
+package limits
 
 import (
 	"os"
@@ -8,13 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// thisMachine are the limits that hold here.
-func thisMachine() (l limits, err error) {
+// Here are the limits that hold now.
+func Here() (l Limits, err error) {
 	var r unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil {
 		return l, os.NewSyscallError("getrlimit", err)
 	}
-	l.files = r.Cur
+	l.Files = r.Cur
 	text, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
 		return l, err
@@ -22,7 +22,7 @@ func thisMachine() (l limits, err error) {
 	for line := range strings.Lines(string(text)) {
 		if v, ok := strings.CutPrefix(line, "MemAvailable:"); ok {
 			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(v), " kB"), 10, 64)
-			l.memory = kib << 10
+			l.Memory = kib << 10
 			return l, err
 		}
 	}

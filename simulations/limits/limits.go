@@ -1,0 +1,8 @@
+// Package limits tells what a process can have on this machine.
+package limits
+
+// Limits are what a machine has to give.
+type Limits struct {
+	Files  uint64 // that a process may have open
+	Memory int64  // available, bytes; 0 = unknown
+}
