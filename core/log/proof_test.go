@@ -262,9 +262,31 @@ func (c *trio) refused(name string) {
 	if s, err := corelog.Open(c.t.Context(), c.config(name)); !errors.Is(err, corelog.ErrSettings) || !strings.Contains(err.Error(), c.dirs[name]) || !strings.Contains(err.Error(), "empty folder") {
 		c.t.Fatalf("core %s opens (%v), or says %v", name, s != nil, err)
 	}
+	type end struct {
+		name string
+		err  error
+	}
+	left := len(c.stores)
+	ends := make(chan end, left)
 	for other, s := range c.stores {
-		if err := s.Follow(c.t.Context(), 0, 0, func([]corelog.Stored) error { return nil }); !errors.Is(err, corelog.ErrTailLost) {
-			c.t.Fatalf("core %s goes on until %v", other, err)
+		go func() {
+			ends <- end{other, s.Follow(c.t.Context(), 0, 0, func([]corelog.Stored) error { return nil })}
+		}()
+	}
+	for left > 0 {
+		e := <-ends
+		if left--; !errors.Is(e.err, corelog.ErrTailLost) {
+			c.t.Fatalf("core %s goes on until %v", e.name, e.err)
+		}
+		if left == 0 {
+			return
+		}
+		select {
+		case next := <-ends:
+			ends <- next
+		case <-time.After(5 * time.Second): // one can't hear of it alone: who has is started again, as always
+			c.stop(e.name)
+			c.start(e.name)
 		}
 	}
 }
