@@ -96,7 +96,7 @@ func (s *Scenario) Check() error {
 		return fmt.Errorf("%s: want "+want, append([]any{name}, args...)...)
 	}
 	within := func(v, least, most int) bool { return v >= least && v <= most }
-	errs := []error{s.Check(), bounded("parts", len(s.Parts) > 0, "one or more of %v", allParts)}
+	errs := []error{s.Scenario.Check(), bounded("parts", len(s.Parts) > 0, "one or more of %v", allParts)}
 	for _, p := range s.Parts {
 		errs = append(errs, bounded("parts", slices.Contains(allParts, p), "some of %v, not %q", allParts, p))
 	}

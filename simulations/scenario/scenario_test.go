@@ -36,7 +36,7 @@ func TestLoad(t *testing.T) {
 		"rooms: {size: 9}\nfor: 2m\n": {3, 9, ""},
 		"sokets: 7":                   {problem: "unknown field"},
 		"rooms: {sizes: 7}":           {problem: "unknown field"},
-		"sockets: many":               {problem: "sockets: many"},
+		"sockets: many":               {problem: "cannot unmarshal"},
 		"sockets: 11":                 {problem: "at most 10"},
 		"sockets: [":                  {problem: "["},
 	} {
