@@ -108,7 +108,7 @@ func (s *Scenario) Check() error {
 	}
 	errs := []error{
 		number("sockets", s.Sockets, 1, maxSockets), number("edge_sockets", s.EdgeSockets, 1, load.MaxSockets),
-		number("process_sockets", s.ProcessSockets, 1, load.MaxSockets), number("regions", len(s.Regions), 1, 20),
+		number("process_sockets", s.ProcessSockets, 1, load.MaxSockets), number("regions", len(s.Regions), 1, 100),
 		number("team", s.Team, 1, 100_000), number("in_flight", s.InFlight, 1, 100_000), number("message_bytes", s.MessageBytes, 0, maxMessageBytes),
 		number("publishes", s.Publishes, 1, maxPublishes), number("team_publishes", s.TeamPublishes, 1, maxPublishes),
 		span("ping", s.Ping, time.Second), span("settle", s.Settle, 0), span("idle", s.Idle, time.Second), span("patience", s.Patience, time.Second),
