@@ -127,6 +127,9 @@ func (c *Command) outcome(res *Result) error {
 	if problems := res.sound(); len(problems) > 0 {
 		return fmt.Errorf("messages were lost or came twice: %s", strings.Join(problems, "; "))
 	}
+	if len(res.Failed) > 0 {
+		return fmt.Errorf("%w: %s", errIncomplete, strings.Join(res.Failed, "; "))
+	}
 	if len(res.Unavailable) > 0 && !c.WithoutRedis {
 		return fmt.Errorf("%w: %s; or take --without-redis", errIncomplete, strings.Join(res.Unavailable, "; "))
 	}

@@ -30,19 +30,35 @@ type Result struct {
 	Knees        []Knee     `json:"knees"`
 	Computed     []Computed `json:"computed"`
 	Unavailable  []string   `json:"unavailable"` // tiers, and why
+	Failed       []string   `json:"failed"`      // tiers that failed with so many gateways, and why: nothing larger was tried
 	Large
 
 	regions int // of relays
 }
 
 // measure measures all tiers: for each number of gateways one after the other, so
-// that what changes on the machine meanwhile is no tier's own.
+// that what changes on the machine meanwhile is no tier's own. A tier that fails is
+// left out from there on.
 func (r *rig) measure(ctx context.Context) (*Result, error) {
 	res := &Result{PayloadBytes: r.scenario.PayloadBytes, Unavailable: r.missing, regions: len(r.scenario.Regions)}
+	failed := map[string]bool{}
 	for _, n := range r.scenario.Gateways {
 		for _, t := range r.tiers {
-			if err := r.try(ctx, t, n, res); err != nil {
-				return res, fmt.Errorf("%s, %d gateways: %w", t.label, n, err)
+			if failed[t.name] {
+				continue
+			}
+			err := r.try(ctx, t, n, res)
+			if err == nil {
+				continue
+			}
+			if ctx.Err() != nil {
+				return res, ctx.Err()
+			}
+			failed[t.name] = true
+			res.Failed = append(res.Failed, fmt.Sprintf("%s, %d gateways: %v", t.label, n, err))
+			r.progress("%s, %d gateways: %v: left out from here on", t.label, n, err)
+			if _, err := r.clients.Each(ctx, func(int) order { return order{Do: "drop"} }); err != nil {
+				return res, err
 			}
 		}
 	}

@@ -109,7 +109,7 @@ func judged(_ *Scenario, res *Result) (report.Section, error) {
 			fmt.Sprintf("A tier is called saturated at the first number of gateways at which the last receipt of a publish takes more than %d ms for more than 1 in 100 publishes, on this machine.", kneeMillis),
 		}, res.verdict()...),
 	}
-	for _, u := range res.Unavailable {
+	for _, u := range slices.Concat(res.Unavailable, res.Failed) {
 		s.Text = append(s.Text, "Not measured: "+u+".")
 	}
 	t := report.Table{Caption: fmt.Sprintf("The first number of gateways whose p99 of the last receipt passes %d ms", kneeMillis), Head: append([]string{"tier"}, res.modes()...)}

@@ -104,6 +104,7 @@ func TestOutcome(t *testing.T) {
 		"100 gateways, single: -1 lost":         func(r *Result) { r.Rows[0].Lost = -1 },
 		"500 gateways, single: 0 lost, 2 twice": func(r *Result) { r.Rows[6].Doubled = 2 },
 		"redis: none":                           func(r *Result) { r.Unavailable = []string{"redis: none"} },
+		"relays, 5000 gateways: no link":        func(r *Result) { r.Failed = []string{"relays, 5000 gateways: no link"} },
 	} {
 		res := made()
 		change(res)
