@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"selvedge/internal/config"
@@ -29,7 +30,7 @@ Then it is measured what a socket takes of memory (in the kernel, the edge and t
 and how long one message to all takes, and one to a room of 100. Every socket must get it, once.
 
 Memory and limits are looked at first; where they don't suffice, the arithmetic is told and nothing is started. If memory runs short
-later, the run stops. A million takes some 18 GiB and a quarter of an hour on two cores.
+later, the run stops. A million takes some 16 GiB and 20 minutes on two cores.
 
   selvedge simulate million --quick                      then open simulate-million/report.html
   selvedge simulate million --check                      can this machine do it?
@@ -100,6 +101,7 @@ func (c *Command) scenario() (Scenario, error) {
 	if err := s.Check(); err != nil {
 		return s, config.Usagef("%w", err)
 	}
+	s.pace(runtime.NumCPU())
 	return s, nil
 }
 

@@ -70,6 +70,25 @@ func TestTheDefaultsAndTheQuickOnesAreAllowed(t *testing.T) {
 	}
 }
 
+// Pings are as usual, unless they would fill the machine.
+func TestPace(t *testing.T) {
+	for _, c := range []struct {
+		sockets, cpus int
+		ping, want    time.Duration
+	}{
+		{100_000, 2, 0, usualPing},
+		{250_000, 2, 0, usualPing},
+		{1_000_000, 2, 0, 294 * time.Second},
+		{1_000_000, 16, 0, usualPing},
+		{1_000_000, 2, time.Minute, time.Minute},
+	} {
+		s := Scenario{Sockets: c.sockets, Ping: c.ping}
+		if s.pace(c.cpus); s.Ping != c.want {
+			t.Errorf("%d sockets, %d CPUs, %v: %v, want %v", c.sockets, c.cpus, c.ping, s.Ping, c.want)
+		}
+	}
+}
+
 // However the users are divided among processes, each is counted in one team.
 func TestTheMembersOfATeamAreCounted(t *testing.T) {
 	for _, s := range []Scenario{{Sockets: 1000, Team: 100}, {Sockets: 1003, Team: 100}, {Sockets: 7, Team: 100}, {Sockets: 50, Team: 1}} {
