@@ -1,4 +1,3 @@
-// Package limits tells what a process can have on this machine.
 package limits
 
 // Limits are what a machine has to give.

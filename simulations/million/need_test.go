@@ -32,7 +32,7 @@ func TestAMachineThatLacksSomethingIsRefused(t *testing.T) {
 		"nr_open":      {func(l *limits) { l.NrOpen = 1024 }, "fs.nr_open is 1024"},
 		"buffers":      {func(l *limits) { l.TCP = 1 << 30 }, "net.ipv4.tcp_mem ends at 1.00 GiB"},
 		"ports":        {func(l *limits) { l.Ports = 1000 }, "from 16 addresses = 1236 ports of each, and ip_local_port_range has 1000"},
-		"backlog":      {func(l *limits) { l.Backlog = 4 }, "connections that wait at an edge: 5, and net.core.somaxconn is 4"},
+		"backlog":      {func(l *limits) { l.Backlog = 4 }, "connections that wait at an edge: 9, and net.core.somaxconn is 4"},
 		"conntrack":    {func(l *limits) { l.Conntrack = 262_144 }, "room for 262144, not for 1000000"},
 		"threads":      {func(l *limits) { l.Threads = 500 }, "107 processes x 16 = 1712, and 500 may run"},
 		"nearly there": {func(l *limits) { l.Available = total(s.needs()) * 3 / 4 }, "000 sockets at most"},
