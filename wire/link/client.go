@@ -72,6 +72,7 @@ type Link struct {
 	offset   atomic.Int64  // nanoseconds that the peer's clock is ahead of ours
 	rtt      atomic.Int64  // nanoseconds, of the best recent ping
 	pings    pings
+	water    chan struct{} // capacity 1: a watermark came
 
 	mu   sync.Mutex
 	logs map[wire.LogID]*logStream // guarded by mu; the newest of each log
@@ -83,13 +84,13 @@ func Dial(ctx context.Context, tr *quic.Transport, addr net.Addr, cfg DialConfig
 	if cfg.Relay {
 		role, timeout = identity.RoleEdge, nearTimeout
 	}
-	conn, err := tr.Dial(ctx, addr, withALPN(cfg.TLS), quicConfig(timeout))
+	conn, err := tr.Dial(ctx, addr, withALPN(cfg.TLS), quicConfig(timeout, timeout/2))
 	if err != nil {
 		return nil, fmt.Errorf("link to %s: %w", addr, refused(err))
 	}
 	l := &Link{
 		cfg: cfg, conn: conn, logs: map[wire.LogID]*logStream{},
-		writing: make(chan struct{}, 1), signals: make(chan []byte, maxSignals), finished: make(chan struct{}),
+		writing: make(chan struct{}, 1), signals: make(chan []byte, maxSignals), water: make(chan struct{}, 1), finished: make(chan struct{}),
 	}
 	if cfg.Peer == "" {
 		_, err = peerName(conn, role)
@@ -235,24 +236,50 @@ func (l *Link) RTT() time.Duration { return time.Duration(l.rtt.Load()) }
 // NTP (RFC 5905, section 8) from the ping with the best round trip.
 func (l *Link) ClockOffset() time.Duration { return time.Duration(l.offset.Load()) }
 
+// ping pings about each second: with the acknowledgement of the watermarks, which come
+// each second, too. What is near says something each half second that way, and is
+// missed the sooner: there, pings are half way between two watermarks.
 func (l *Link) ping(ctx context.Context) error {
-	t := time.NewTicker(pingEvery)
+	after := time.Duration(0)
+	if l.cfg.Relay {
+		after = pingEvery / 2
+	}
+	t := time.NewTimer(0)
 	defer t.Stop()
+	var last, next time.Time
 	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-l.water:
+			due := time.Now().Add(after)
+			if due.Before(next) && due.Sub(last) >= pingEvery-pingEarly {
+				next = due
+				t.Reset(after)
+			}
+			continue
+		case <-t.C:
+		}
 		m := message{T: tPing}
 		if l.cfg.Status != nil {
 			st := l.cfg.Status()
 			m.Status = &st
 		}
-		m.Sent = l.pings.sent(time.Now())
+		last = time.Now()
+		next = last.Add(pingEvery + pingEarly)
+		t.Reset(pingEvery + pingEarly)
+		m.Sent = l.pings.sent(last)
 		if err := l.send(ctx, m); err != nil {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-t.C:
-		}
+	}
+}
+
+// watered takes note that a watermark came.
+func (l *Link) watered() {
+	select {
+	case l.water <- struct{}{}:
+	default:
 	}
 }
 

@@ -44,6 +44,8 @@ const (
 	// pingEvery paces the pings that measure round trip and clock offset, and
 	// keep the connection alive.
 	pingEvery = time.Second
+	// pingEarly is how much sooner or later a ping may come to go with watermarks.
+	pingEarly = 200 * time.Millisecond
 	// idleTimeout is how long a silent peer is believed in. Gossip usually
 	// knows later.
 	idleTimeout = 5 * time.Second
@@ -67,11 +69,14 @@ const (
 // over 150 ms of round trip. 32 MiB a stream and 64 MiB a link are 200 MB/s and
 // 400 MB/s there. Our own bound is the feed's, which never has more than one
 // batch in flight beyond them.
-func quicConfig(timeout time.Duration) *quic.Config {
+//
+// The side that dials keeps the link alive, by pings, and by QUIC's own if there are
+// no watermarks between them; keepAlive 0 = the other side does.
+func quicConfig(timeout, keepAlive time.Duration) *quic.Config {
 	return &quic.Config{
 		HandshakeIdleTimeout:           5 * time.Second,
 		MaxIdleTimeout:                 timeout, // the lesser of both sides' counts
-		KeepAlivePeriod:                min(pingEvery, timeout/3),
+		KeepAlivePeriod:                keepAlive,
 		InitialStreamReceiveWindow:     2 << 20,
 		MaxStreamReceiveWindow:         32 << 20,
 		InitialConnectionReceiveWindow: 8 << 20,

@@ -50,6 +50,7 @@ type feed struct {
 	out    io.Writer
 	region string // of the downstream
 	events *ServerEvents
+	others *company // the link's other feeds
 
 	stop context.CancelFunc // ends run
 	gone chan struct{}      // closed when run has returned
@@ -72,11 +73,12 @@ type feed struct {
 	follower *tail.Follower
 	batch    []tail.Record
 	buf      []byte
+	pressing bool // buf holds more than watermarks
 }
 
-func newFeed(src Source, p wire.LogID, n uint64, out io.Writer, region string, events *ServerEvents) *feed {
+func newFeed(src Source, p wire.LogID, n uint64, out io.Writer, region string, events *ServerEvents, others *company) *feed {
 	return &feed{
-		src: src, p: p, n: n, out: out, region: region, events: events, gone: make(chan struct{}),
+		src: src, p: p, n: n, out: out, region: region, events: events, others: others, gone: make(chan struct{}),
 		changed: make(chan struct{}, 1), applied: make(chan struct{}),
 		interest: map[wire.Key]struct{}{},
 	}
@@ -200,24 +202,19 @@ func (f *feed) run(ctx context.Context, after wire.Seq) error {
 		return err
 	}
 	for ctx.Err() == nil {
-		f.buf = f.buf[:0]
 		f.applyDeltas()
 		idle, err := f.collect(ctx)
 		if err != nil && !errors.Is(err, ErrElsewhere) {
 			return err
 		}
-		if len(f.buf) > 0 {
-			if _, err := f.out.Write(f.buf); err != nil {
-				return fmt.Errorf("feed log %d: %w", f.p, err)
-			}
-			if cap(f.buf) > 4*batchBytes {
-				f.buf = nil // a giant record; don't keep its room
-			}
+		waited, sendErr := f.send(ctx, err != nil)
+		if sendErr != nil {
+			return fmt.Errorf("feed log %d: %w", f.p, sendErr)
 		}
 		if err != nil {
 			return f.elsewhere()
 		}
-		if !idle {
+		if waited || !idle {
 			continue
 		}
 		select {
@@ -229,6 +226,51 @@ func (f *feed) run(ctx context.Context, after wire.Seq) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// send writes what is collected. Nothing but watermarks waits for those of other logs,
+// unless it is the last, and stays collected if something comes that it can go with.
+// If it has waited, what came meanwhile is to be looked for.
+func (f *feed) send(ctx context.Context, last bool) (waited bool, err error) {
+	if len(f.buf) == 0 {
+		return false, nil
+	}
+	if f.pressing || last {
+		return false, f.write()
+	}
+	turn, more := f.others.join(f.out, f.buf), false
+	select {
+	case <-turn.done:
+	case <-f.changed:
+		more = true
+	case <-f.follower.C():
+		more = true
+	case <-f.over:
+	case <-ctx.Done():
+	}
+	switch withdrawn := f.others.withdraw(turn); {
+	case withdrawn && more:
+		return true, nil
+	case withdrawn:
+		return true, f.write()
+	}
+	<-turn.done
+	f.sent()
+	return true, turn.err
+}
+
+func (f *feed) write() error {
+	_, err := f.out.Write(f.buf)
+	f.sent()
+	return err
+}
+
+// sent empties what is collected.
+func (f *feed) sent() {
+	f.buf, f.pressing = f.buf[:0], false
+	if cap(f.buf) > 4*batchBytes {
+		f.buf = nil // a giant record; don't keep its room
+	}
 }
 
 // elsewhere sends the downstream away.
@@ -330,7 +372,7 @@ func (f *feed) applyDeltas() {
 			if d.since < pos {
 				m.Moved = f.src.Moved(nil, f.p, d.add, d.since)
 			}
-			f.buf = appendMarker(f.buf, m)
+			f.buf, f.pressing = appendMarker(f.buf, m), true
 		}
 	}
 }
@@ -370,7 +412,7 @@ func (f *feed) catchUp(ctx context.Context) error {
 		}
 	}
 	if floor > pos {
-		f.buf = appendGap(f.buf, floor, f.src.Lost(nil, f.p, f.interest, pos, floor))
+		f.buf, f.pressing = appendGap(f.buf, floor, f.src.Lost(nil, f.p, f.interest, pos, floor)), true
 	}
 	f.appendWanted(records)
 	f.follower.Seek(max(upto, floor))
@@ -384,6 +426,7 @@ func (f *feed) appendWanted(records []tail.Record) {
 			continue
 		}
 		f.buf = appendRecord(f.buf, r.Kind, r.Bytes)
+		f.pressing = f.pressing || r.Kind != tail.Watermark
 		f.events.Sent(f.region, r.Kind, len(r.Bytes))
 	}
 }

@@ -216,6 +216,7 @@ func (l *Link) receive(p wire.LogID, r *bufio.Reader) error {
 				return err
 			}
 			batch = append(batch, tail.Record{Kind: kind, Seq: seq, Bytes: b})
+			l.watered()
 		case kindMarker:
 			m, err := parseMarker(b)
 			if err != nil {

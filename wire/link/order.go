@@ -63,7 +63,7 @@ type Teller struct {
 // it, nil = it does; NotFound = it is not that node, and has no link to it. An error
 // means that there is no answer.
 func (s *Server) Tell(ctx context.Context, addr net.Addr, who Teller, o Order) (refusal *wire.Error, err error) {
-	conn, err := s.tr.Dial(ctx, addr, withALPN(who.TLS), quicConfig(idleTimeout))
+	conn, err := s.tr.Dial(ctx, addr, withALPN(who.TLS), quicConfig(idleTimeout, 0))
 	if err != nil {
 		return nil, fmt.Errorf("tell %s: %w", who.Peer, refused(err))
 	}

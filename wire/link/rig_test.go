@@ -49,10 +49,16 @@ func udp(t testing.TB) net.PacketConn {
 
 func serve(t testing.TB, src link.Source, pc net.PacketConn) *server {
 	t.Helper()
+	return serveAs(t, src, pc, identity.RoleCore, "core")
+}
+
+// serveAs serves by a certificate of that role and name.
+func serveAs(t testing.TB, src link.Source, pc net.PacketConn, role, name string) *server {
+	t.Helper()
 	s := &server{addr: pc.LocalAddr(), down: make(chan error, 64), bad: make(chan error, 64)}
 	var err error
 	s.Server, err = link.Listen(pc, link.ServerConfig{
-		TLS: node(t, identity.RoleCore, "core").ServerTLS(), Source: src,
+		TLS: node(t, role, name).ServerTLS(), Source: src,
 		Events: link.ServerEvents{
 			Down:    func(_, _ string, err error) { report(s.down, err) },
 			Refused: func(_ net.Addr, err error) { report(s.bad, err) },

@@ -84,7 +84,7 @@ func Listen(pc net.PacketConn, cfg ServerConfig) (*Server, error) {
 // its owner closes.
 func ListenOn(tr *quic.Transport, cfg ServerConfig) (*Server, error) {
 	cfg.Events = cfg.Events.withDefaults()
-	ln, err := tr.Listen(tellingRefusals(withALPN(cfg.TLS), cfg.Events.Refused), quicConfig(idleTimeout))
+	ln, err := tr.Listen(tellingRefusals(withALPN(cfg.TLS), cfg.Events.Refused), quicConfig(idleTimeout, 0))
 	if err != nil {
 		return nil, fmt.Errorf("link: listen on %s: %w", tr.Conn.LocalAddr(), err)
 	}

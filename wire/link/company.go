@@ -1,0 +1,73 @@
+package link
+
+import (
+	"io"
+	"sync"
+	"time"
+)
+
+// companyWait is how long a watermark waits for those of the link's other logs. An
+// edge takes a watermark for the present for seconds (rule 5).
+const companyWait = 10 * time.Millisecond
+
+// company has the watermarks of a link's logs written together: each log has a stream
+// of its own, and what is written to several at once shares a packet. An idle link of
+// 17 logs sends one each second instead of 17, and gets one acknowledgement. The zero
+// value is ready; it is safe for concurrent use.
+type company struct {
+	mu      sync.Mutex
+	waiting []*turn // guarded by mu
+	timed   bool    // guarded by mu: flush will be called
+}
+
+// turn is one log's write.
+type turn struct {
+	out  io.Writer
+	buf  []byte
+	done chan struct{} // closed when buf is written, or could not be
+	err  error         // valid then
+}
+
+// join has buf written to out within companyWait, unless the turn is withdrawn. Until
+// it is done or withdrawn, both are its own.
+func (c *company) join(out io.Writer, buf []byte) *turn {
+	t := &turn{out: out, buf: buf, done: make(chan struct{})}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = append(c.waiting, t)
+	if !c.timed {
+		c.timed = true
+		time.AfterFunc(companyWait, c.flush)
+	}
+	return t
+}
+
+// withdraw takes a turn back. It fails if the turn is being written: wait for done.
+func (c *company) withdraw(t *turn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, w := range c.waiting {
+		if w == t {
+			c.waiting = append(c.waiting[:i], c.waiting[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// flush writes what waits. A stream that takes no more holds up nobody: who waits
+// behind it can withdraw, and who joins meanwhile gets a flush of its own.
+func (c *company) flush() {
+	c.mu.Lock()
+	c.timed = false
+	for len(c.waiting) > 0 {
+		t := c.waiting[0]
+		c.waiting = c.waiting[1:]
+		c.mu.Unlock()
+		_, t.err = t.out.Write(t.buf)
+		close(t.done)
+		c.mu.Lock()
+	}
+	c.waiting = nil
+	c.mu.Unlock()
+}
