@@ -46,6 +46,7 @@ func connectLinks(ctx context.Context, t *tally, o order) (gateways, error) {
 			sub: subscriber{tally: t, round: -1}, to: to, back: o.Back, name: fmt.Sprintf("gateway-%d", n), log: wire.LogID(o.Log),
 			key: wire.FramesKey(wire.Channel(o.Channel)), live: make(chan struct{}),
 		}
+		f.at.Store(uint64(link.Live))
 		id, err := identity.DevNode(identity.RoleEdge, f.name)
 		if err != nil {
 			return err
@@ -99,7 +100,7 @@ type follower struct {
 	key  wire.Key
 	live chan struct{} // closed at the first marker
 
-	at   atomic.Uint64             // how far it has the log; 0 = it has never been live
+	at   atomic.Uint64             // how far it has the log; link.Live = it has never been fed
 	over atomic.Bool               // the upstream does not have the log, or not any more
 	link atomic.Pointer[link.Link] // the one of now
 
@@ -127,7 +128,7 @@ func (f *follower) run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case f.at.Load() > 0:
+		case f.fed():
 			f.sub.tally.relinked.Add(1)
 			to, other = other, to
 		case tries == joinTries:
@@ -159,11 +160,7 @@ func (f *follower) follow(ctx context.Context, tr *quic.Transport, to target) er
 	f.link.Store(l)
 	ended := make(chan error, 1)
 	go func() { ended <- l.Run(ctx) }()
-	after := link.Live
-	if at := f.at.Load(); at > 0 {
-		after = wire.Seq(at)
-	}
-	if err := l.Open(dialing, f.log, after, 1, []wire.Key{f.key}); err != nil {
+	if err := l.Open(dialing, f.log, wire.Seq(f.at.Load()), 1, []wire.Key{f.key}); err != nil {
 		l.Close()
 		return errors.Join(err, <-ended)
 	}
@@ -193,8 +190,11 @@ func (f *follower) Records(_ wire.LogID, records []tail.Record) {
 	}
 }
 
+// fed reports whether it has ever been live.
+func (f *follower) fed() bool { return wire.Seq(f.at.Load()) != link.Live }
+
 func (f *follower) reach(at wire.Seq) {
-	if f.at.Load() < uint64(at) {
+	if !f.fed() || f.at.Load() < uint64(at) {
 		f.at.Store(uint64(at))
 	}
 }
@@ -204,7 +204,7 @@ func (f *follower) Marker(_ wire.LogID, m link.Marker) {
 	select {
 	case <-f.live: // it was before
 	default:
-		f.reach(max(m.Seq, 1))
+		f.reach(m.Seq) // 0 in an empty log
 		close(f.live)
 	}
 }

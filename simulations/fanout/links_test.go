@@ -102,6 +102,26 @@ func TestLinksResume(t *testing.T) {
 	}
 }
 
+// One whose link breaks before anything was ever published has the first message.
+func TestLinksResumeInAnEmptyLog(t *testing.T) {
+	f := newFeed(t)
+	p := newPayloads(200)
+	tl := &tally{payloads: p}
+	tl.begin(1, 1)
+	all, err := connectLinks(t.Context(), tl, f.order(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.server.Reset("try")
+	f.publish(p, 0)
+	if w, err := tl.await(t.Context(), 1, 20*time.Second); err != nil || w.Receipts != 1 || w.Relinked != 1 {
+		t.Errorf("%+v, %v", w, err)
+	}
+	if err := all.close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // One whose relay has lost the log goes on at the core, from where it was.
 func TestLinksGoToTheCore(t *testing.T) {
 	relay, core := newFeed(t), newFeed(t)

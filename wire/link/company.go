@@ -2,19 +2,26 @@ package link
 
 import (
 	"io"
+	"math/rand/v2"
 	"sync"
 	"time"
 )
 
-// companyWait is how long a watermark waits for those of the link's other logs. An
-// edge takes a watermark for the present for seconds (rule 5).
-const companyWait = 10 * time.Millisecond
+// A watermark waits for those of the link's other logs, on each link for another time:
+// those of all links come at one instant, and are not sent, answered and acknowledged
+// all at once. An edge takes a watermark for the present for seconds (rule 5).
+const (
+	minCompanyWait = 10 * time.Millisecond
+	maxCompanyWait = 250 * time.Millisecond
+)
 
 // company has the watermarks of a link's logs written together: each log has a stream
 // of its own, and what is written to several at once shares a packet. An idle link of
-// 17 logs sends one each second instead of 17, and gets one acknowledgement. The zero
-// value is ready; it is safe for concurrent use.
+// 17 logs sends one each second instead of 17, and gets one acknowledgement. It is safe
+// for concurrent use.
 type company struct {
+	wait time.Duration // fixed
+
 	mu      sync.Mutex
 	waiting []*turn // guarded by mu
 	timed   bool    // guarded by mu: flush will be called
@@ -28,7 +35,11 @@ type turn struct {
 	err  error         // valid then
 }
 
-// join has buf written to out within companyWait, unless the turn is withdrawn. Until
+func newCompany() *company {
+	return &company{wait: minCompanyWait + rand.N(maxCompanyWait-minCompanyWait)}
+}
+
+// join has buf written to out within maxCompanyWait, unless the turn is withdrawn. Until
 // it is done or withdrawn, both are its own.
 func (c *company) join(out io.Writer, buf []byte) *turn {
 	t := &turn{out: out, buf: buf, done: make(chan struct{})}
@@ -37,7 +48,7 @@ func (c *company) join(out io.Writer, buf []byte) *turn {
 	c.waiting = append(c.waiting, t)
 	if !c.timed {
 		c.timed = true
-		time.AfterFunc(companyWait, c.flush)
+		time.AfterFunc(c.wait, c.flush)
 	}
 	return t
 }

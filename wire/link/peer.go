@@ -29,7 +29,7 @@ type peer struct {
 	node, region string
 
 	signals chan []byte // to be sent; never closed
-	company company     // of the feeds
+	company *company    // of the feeds
 
 	status atomic.Pointer[Status] // the newest
 	order  atomic.Pointer[Order]  // to be told with each pong; nil = none
@@ -149,7 +149,7 @@ func (p *peer) open(ctx context.Context, g *errgroup.Group, m *message) error {
 		return fmt.Errorf("%w: %d logs are being fed: those that were closed are not read to their end", ErrProtocol, n)
 	}
 	p.opens[m.P]++
-	f := newFeed(p.src, m.P, p.opens[m.P], out, p.region, &p.srv.cfg.Events, &p.company)
+	f := newFeed(p.src, m.P, p.opens[m.P], out, p.region, &p.srv.cfg.Events, p.company)
 	f.begin()
 	own, stop := context.WithCancel(ctx)
 	f.stop = stop

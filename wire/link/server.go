@@ -150,8 +150,8 @@ func (s *Server) serve(ctx context.Context, conn *quic.Conn) {
 	}
 	p := &peer{
 		srv: s, src: s.cfg.Source, conn: conn,
-		signals: make(chan []byte, maxSignals),
-		feeds:   map[wire.LogID]*feed{}, opens: map[wire.LogID]uint64{}, opened: make(chan struct{}),
+		signals: make(chan []byte, maxSignals), company: newCompany(),
+		feeds: map[wire.LogID]*feed{}, opens: map[wire.LogID]uint64{}, opened: make(chan struct{}),
 	}
 	s.mu.Lock()
 	resets := s.resets

@@ -25,7 +25,7 @@ func TestOldWatermarksAreNotSent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := newFeed(nil, 0, 1, io.Discard, "", &ServerEvents{Sent: func(string, tail.Kind, int) {}}, new(company))
+				f := newFeed(nil, 0, 1, io.Discard, "", &ServerEvents{Sent: func(string, tail.Kind, int) {}}, newCompany())
 				tl := tail.New(1<<20, 0)
 				tl.Append(StampWatermark(7, 0, time.Now().Add(c.clock)))
 				time.Sleep(c.waited)
