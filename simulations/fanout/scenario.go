@@ -19,7 +19,7 @@ const (
 	tierSockets = "sockets"
 )
 
-var allTiers = []string{tierRedis, tierCluster, tierSharded, tierDirect, tierRelays, tierSockets}
+var allTiers = []string{tierRedis, tierCluster, tierSharded, tierDirect, tierSockets, tierRelays}
 
 // Scenario is all that a run depends on beside the machine and the code. It is plain
 // data: printed in the report, it can be had again.
