@@ -80,11 +80,11 @@ type Link struct {
 
 // Dial connects to an upstream over tr and says hello. Run must follow.
 func Dial(ctx context.Context, tr *quic.Transport, addr net.Addr, cfg DialConfig) (*Link, error) {
-	role, timeout := identity.RoleCore, idleTimeout
+	role, timeout, keepAlive := identity.RoleCore, idleTimeout, idleTimeout/2
 	if cfg.Relay {
-		role, timeout = identity.RoleEdge, nearTimeout
+		role, timeout, keepAlive = identity.RoleEdge, nearTimeout, nearKeepAlive
 	}
-	conn, err := tr.Dial(ctx, addr, withALPN(cfg.TLS), quicConfig(timeout, timeout/2))
+	conn, err := tr.Dial(ctx, addr, withALPN(cfg.TLS), quicConfig(timeout, keepAlive))
 	if err != nil {
 		return nil, fmt.Errorf("link to %s: %w", addr, refused(err))
 	}

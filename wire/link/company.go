@@ -31,6 +31,7 @@ type company struct {
 type turn struct {
 	out  io.Writer
 	buf  []byte
+	from time.Time     // of the first watermark in buf
 	done chan struct{} // closed when buf is written, or could not be
 	err  error         // valid then
 }
@@ -39,18 +40,24 @@ func newCompany() *company {
 	return &company{wait: minCompanyWait + rand.N(maxCompanyWait-minCompanyWait)}
 }
 
-// join has buf written to out within maxCompanyWait, unless the turn is withdrawn. Until
-// it is done or withdrawn, both are its own.
-func (c *company) join(out io.Writer, buf []byte) *turn {
-	t := &turn{out: out, buf: buf, done: make(chan struct{})}
+// join has buf, whose first watermark was taken at a time, written to out within
+// maxCompanyWait, unless the turn is withdrawn, or the process has stood still and the
+// watermark is too old. Until it is done or withdrawn, both are its own.
+func (c *company) join(out io.Writer, buf []byte, from time.Time) *turn {
+	t := &turn{out: out, buf: buf, from: from, done: make(chan struct{})}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waiting = append(c.waiting, t)
+	c.timeLocked()
+	return t
+}
+
+// timeLocked has flush called, if it is not going to be.
+func (c *company) timeLocked() {
 	if !c.timed {
 		c.timed = true
 		time.AfterFunc(c.wait, c.flush)
 	}
-	return t
 }
 
 // withdraw takes a turn back. It fails if the turn is being written: wait for done.
@@ -66,16 +73,21 @@ func (c *company) withdraw(t *turn) bool {
 	return false
 }
 
-// flush writes what waits. A stream that takes no more holds up nobody: who waits
-// behind it can withdraw, and who joins meanwhile gets a flush of its own.
+// flush writes what waits. A stream that takes no more holds up nobody for long: there is
+// another flush for who waits behind it.
 func (c *company) flush() {
 	c.mu.Lock()
 	c.timed = false
 	for len(c.waiting) > 0 {
 		t := c.waiting[0]
 		c.waiting = c.waiting[1:]
+		if len(c.waiting) > 0 {
+			c.timeLocked()
+		}
 		c.mu.Unlock()
-		_, t.err = t.out.Write(t.buf)
+		if time.Since(t.from) <= watermarkAge {
+			_, t.err = t.out.Write(t.buf)
+		}
 		close(t.done)
 		c.mu.Lock()
 	}

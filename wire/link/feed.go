@@ -73,7 +73,8 @@ type feed struct {
 	follower *tail.Follower
 	batch    []tail.Record
 	buf      []byte
-	pressing bool // buf holds more than watermarks
+	pressing bool      // buf holds more than watermarks
+	water    time.Time // when the first watermark in buf was taken, if it is not pressing
 }
 
 func newFeed(src Source, p wire.LogID, n uint64, out io.Writer, region string, events *ServerEvents, others *company) *feed {
@@ -202,12 +203,15 @@ func (f *feed) run(ctx context.Context, after wire.Seq) error {
 		return err
 	}
 	for ctx.Err() == nil {
+		if f.late(watermarkAge) {
+			f.sent() // it says nothing of the present any more
+		}
 		f.applyDeltas()
 		idle, err := f.collect(ctx)
 		if err != nil && !errors.Is(err, ErrElsewhere) {
 			return err
 		}
-		waited, sendErr := f.send(ctx, err != nil)
+		waited, sendErr := f.send(ctx, idle, err != nil)
 		if sendErr != nil {
 			return fmt.Errorf("feed log %d: %w", f.p, sendErr)
 		}
@@ -228,17 +232,26 @@ func (f *feed) run(ctx context.Context, after wire.Seq) error {
 	return ctx.Err()
 }
 
-// send writes what is collected. Nothing but watermarks waits for those of other logs,
-// unless it is the last, and stays collected if something comes that it can go with.
-// If it has waited, what came meanwhile is to be looked for.
-func (f *feed) send(ctx context.Context, last bool) (waited bool, err error) {
+// late reports whether nothing but watermarks is collected, for longer than that.
+func (f *feed) late(than time.Duration) bool {
+	return len(f.buf) > 0 && !f.pressing && time.Since(f.water) > than
+}
+
+// send writes what is collected. Nothing but watermarks waits until there is nothing more
+// at hand (idle) and then for those of other logs, unless it is the last, and stays
+// collected if something comes that it can go with. If it has waited, what came meanwhile
+// is to be looked for.
+func (f *feed) send(ctx context.Context, idle, last bool) (waited bool, err error) {
 	if len(f.buf) == 0 {
 		return false, nil
 	}
-	if f.pressing || last {
+	if f.pressing || last || f.late(f.others.wait) {
 		return false, f.write()
 	}
-	turn, more := f.others.join(f.out, f.buf), false
+	if !idle {
+		return false, nil
+	}
+	turn, more := f.others.join(f.out, f.buf, f.water), false
 	select {
 	case <-turn.done:
 	case <-f.changed:
@@ -424,6 +437,9 @@ func (f *feed) appendWanted(records []tail.Record) {
 		r := &records[i]
 		if r.Kind == tail.Watermark && r.Age() > watermarkAge || r.Kind != tail.Watermark && !f.has(r.Keys) {
 			continue
+		}
+		if len(f.buf) == 0 {
+			f.water = time.Now()
 		}
 		f.buf = appendRecord(f.buf, r.Kind, r.Bytes)
 		f.pressing = f.pressing || r.Kind != tail.Watermark

@@ -9,6 +9,7 @@ import (
 	"selvedge/internal/identity"
 	"selvedge/wire"
 	"selvedge/wire/link/linktest"
+	"selvedge/wire/tail"
 )
 
 // An idle link takes few packets, however many logs it has: the watermarks in one,
@@ -75,4 +76,30 @@ func TestAnIdleLinkIsQuiet(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A log whose records this downstream does not want never rests: its watermarks come all
+// the same.
+func TestWatermarksOfABusyLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := linktest.NewNetwork(func(string, string) (time.Duration, bool) { return time.Millisecond, true })
+		m := linktest.NewMemory(1, 1<<20)
+		d, err := dialer{pc: n.Port("e"), name: "e"}.dial(t, serve(t, m, n.Port("up")).addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.open(0, 0)
+		const seconds = 10
+		for i := range seconds * 1000 {
+			if i%1000 == 500 {
+				m.Stamp(0)
+			}
+			m.Record(0, tail.Frame, 77, []byte("of no interest"))
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		if got := len(d.logs[0]); got != seconds {
+			t.Errorf("%d watermarks came of %d", got, seconds)
+		}
+	})
 }
