@@ -82,45 +82,23 @@ func fitTier(rows []fanoutRow) (Tier, error) {
 	if least == t.At {
 		return t, fmt.Errorf("all rows have %d gateways: two sizes are needed", t.At)
 	}
-	for _, l := range []struct {
-		law *Law
-		of  func(fanoutRow) float64
-	}{
-		{&t.Last, func(r fanoutRow) float64 { return r.Last.P50 }},
-		{&t.Centre, func(r fanoutRow) float64 { return r.Centre }},
-		{&t.Bytes, func(r fanoutRow) float64 { return r.Bytes }},
-		{&t.Wire, func(r fanoutRow) float64 { return r.Wire }},
-		{&t.Relays, func(r fanoutRow) float64 { return r.Relays }},
-		{&t.Clients, func(r fanoutRow) float64 { return r.Clients * float64(r.N) }},
-	} {
+	of := map[string]func(fanoutRow) float64{
+		"last_ms": func(r fanoutRow) float64 { return r.Last.P50 }, "centre_cpu_us": func(r fanoutRow) float64 { return r.Centre }, "thread_cpu_us": fanoutRow.thread,
+		"centre_bytes": func(r fanoutRow) float64 { return r.Bytes }, "loopback_bytes": func(r fanoutRow) float64 { return r.Wire },
+		"relays_cpu_us": func(r fanoutRow) float64 { return r.Relays }, "clients_cpu_us": func(r fanoutRow) float64 { return r.Clients * float64(r.N) },
+		"idle_cpu_ms": func(r fanoutRow) float64 { return r.Idle },
+	}
+	for name, law := range t.laws() {
 		var points []point
 		for _, r := range rows {
-			points = append(points, point{r.N, l.of(r)})
+			points = append(points, point{r.N, of[name](r)})
 		}
 		var err error
-		if *l.law, err = fit(points); err != nil {
-			return t, err
+		if *law, err = fit(points); err != nil {
+			return t, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return t, nil
-}
-
-func fitCrowd(rows []*crowdRow) (*Crowd, error) {
-	c := &Crowd{Points: len(rows)}
-	var welcome, last []point
-	memory, sockets := 0.0, 0.0
-	for _, r := range rows {
-		c.At = max(c.At, r.Sockets)
-		welcome, last = append(welcome, point{r.Sockets, r.Welcomed}), append(last, point{r.Sockets, r.Publish.Last})
-		memory, sockets = memory+r.Memory-r.bare(), sockets+float64(r.Sockets)
-	}
-	c.Memory = max(memory/sockets, 0)
-	var err error
-	if c.Welcome, err = fit(welcome); err != nil {
-		return nil, err
-	}
-	c.Last, err = fit(last)
-	return c, err
 }
 
 // largestOf is the row with the most sockets, nil if there is none.

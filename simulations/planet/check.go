@@ -63,13 +63,19 @@ func (c *Costs) predictFanout(r *run) ([]verdict, error) {
 			return nil, fmt.Errorf("tier %s: the costs have no law for it: --calibrate first", row.Tier)
 		}
 		name := fmt.Sprintf("%s, %d gateways, %s: ", row.Tier, row.N, row.Mode)
-		v := verdict{What: name + "last receipt, p50", Unit: "ms", Measured: row.Last.P50, Predicted: t.Last.at(row.N), Judged: true}
-		if row.Mode != single {
-			v.Judged = false
-			v.Predicted, _ = t.paced(row.N, row.Rate, float64(row.Publishes)/row.Rate, r.Machine.CPUs)
+		cpus := r.Machine.CPUs
+		last, can := t.last(row.N, cpus)
+		judged := can && row.Mode == single
+		if row.Mode == single {
+			out = append(out, verdict{What: name + "with nothing published", Unit: "% of CPUs", Measured: row.Idle / 10 / float64(max(cpus, 1)), Predicted: 100 * t.idle(row.N, cpus)})
+		} else {
+			last, _ = t.paced(row.N, row.Rate, float64(row.Publishes)/row.Rate, cpus)
 		}
-		out = append(out, v,
-			verdict{What: name + "CPU of the centre per publish", Unit: "us", Measured: row.Centre, Predicted: t.Centre.at(row.N), Judged: row.Mode == single},
+		if can || row.Mode != single {
+			out = append(out, verdict{What: name + "last receipt, p50", Unit: "ms", Measured: row.Last.P50, Predicted: last, Judged: judged})
+		}
+		out = append(out,
+			verdict{What: name + "CPU of the centre per publish", Unit: "us", Measured: row.Centre, Predicted: t.Centre.at(row.N), Judged: judged},
 			verdict{What: name + "bytes out of the centre per publish", Unit: "B", Measured: row.Bytes, Predicted: t.Bytes.at(row.N)})
 	}
 	return out, nil
@@ -87,8 +93,9 @@ func (c *Costs) predictMillion(r *run) ([]verdict, error) {
 	name := fmt.Sprintf("%d sockets: ", n)
 	return []verdict{
 		{What: name + "memory in all", Unit: "GiB", Measured: row.Memory / (1 << 30), Predicted: (row.bare() + c.Crowd.Memory*float64(n)) / (1 << 30), Judged: true},
-		{What: name + "until all are welcomed", Unit: "s", Measured: row.Welcomed, Predicted: c.Crowd.Welcome.at(n), Judged: true},
-		{What: name + "one publish to all, last receipt", Unit: "ms", Measured: row.Publish.Last, Predicted: c.Crowd.Last.at(n), Judged: true},
+		{What: name + "with nothing published", Unit: "% of CPUs", Measured: row.Silent.Machine, Predicted: c.Crowd.idle(row) / 1e4 / float64(row.CPUs)},
+		{What: name + "until all are welcomed", Unit: "s", Measured: row.Welcomed, Predicted: c.Crowd.welcomed(row), Judged: true},
+		{What: name + "one publish to all, last receipt", Unit: "ms", Measured: row.Publish.Last, Predicted: c.Crowd.last(row), Judged: true},
 	}, nil
 }
 

@@ -51,24 +51,25 @@ func (l Law) at(n int) float64 { return l.Fixed + l.Per*float64(n) }
 
 // Tier is how one fan-out goes, by the number of gateways, one publish at a time.
 type Tier struct {
-	Last    Law `yaml:"last_ms"`        // until the last receipt, median of publishes
+	Last    Law `yaml:"last_ms"`        // until the last receipt, median of publishes; for what was measured: see last
 	Centre  Law `yaml:"centre_cpu_us"`  // per publish
+	Thread  Law `yaml:"thread_cpu_us"`  // per publish, of the busiest process of a centre whose processes have one thread; else zero
 	Bytes   Law `yaml:"centre_bytes"`   // per publish, out of the centre
 	Wire    Law `yaml:"loopback_bytes"` // per publish, all that loopback carried
 	Relays  Law `yaml:"relays_cpu_us"`  // per publish, of all edge processes together
 	Clients Law `yaml:"clients_cpu_us"` // per publish, of all load processes together
+	Idle    Law `yaml:"idle_cpu_ms"`    // per second, of all of them, with nothing published
 	Payload int `yaml:"payload_bytes"`  // of each message
 	Points  int `yaml:"points"`         // rows that were fitted
 	At      int `yaml:"at_most"`        // the largest n of them
 }
 
-// Crowd is how very many sockets behave, by their number.
-type Crowd struct {
-	Memory  float64 `yaml:"memory_bytes_per_socket"` // kernel, edges, clients, core: all but the bare processes
-	Welcome Law     `yaml:"welcomed_s"`
-	Last    Law     `yaml:"publish_last_ms"`
-	Points  int     `yaml:"points"`
-	At      int     `yaml:"at_most"`
+// laws are all of them by their names in the file.
+func (t *Tier) laws() map[string]*Law {
+	return map[string]*Law{
+		"last_ms": &t.Last, "centre_cpu_us": &t.Centre, "thread_cpu_us": &t.Thread, "centre_bytes": &t.Bytes, "loopback_bytes": &t.Wire,
+		"relays_cpu_us": &t.Relays, "clients_cpu_us": &t.Clients, "idle_cpu_ms": &t.Idle,
+	}
 }
 
 // Frozen are the costs in the repository.
@@ -108,14 +109,14 @@ func (c *Costs) check() error {
 		}
 	}
 	for name, t := range c.Tiers {
-		for what, l := range map[string]Law{"last_ms": t.Last, "centre_cpu_us": t.Centre, "centre_bytes": t.Bytes, "loopback_bytes": t.Wire, "relays_cpu_us": t.Relays, "clients_cpu_us": t.Clients} {
+		for what, l := range t.laws() {
 			if !finite(l.Fixed) || !finite(l.Per) {
-				return fmt.Errorf("tiers.%s.%s: %+v: want numbers from 0 on", name, what, l)
+				return fmt.Errorf("tiers.%s.%s: %+v: want numbers from 0 on", name, what, *l)
 			}
 		}
 	}
 	if w := c.Crowd; w != nil {
-		for what, v := range map[string]float64{"memory_bytes_per_socket": w.Memory, "welcomed_s": w.Welcome.Fixed, "welcomed_s per socket": w.Welcome.Per, "publish_last_ms": w.Last.Fixed, "publish_last_ms per socket": w.Last.Per} {
+		for what, v := range w.figures() {
 			if !finite(v) {
 				return fmt.Errorf("crowd.%s: %v: want a number from 0 on", what, v)
 			}

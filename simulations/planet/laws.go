@@ -21,10 +21,10 @@ func (x *sections) machine() (report.Section, error) {
 		s.Text = append(s.Text, fmt.Sprintf("Fitted to: %s, seed %d, commit %s, %s, %s; sizes %s.", f.Command, f.Seed, f.Commit, f.Made.UTC().Format("2006-01-02"), f.Machine, join(f.Sizes)))
 		cpus = max(cpus, f.CPUs)
 	}
-	s.Text = append(s.Text, fmt.Sprintf("Each is a fixed cost and one for each gateway, fitted to at most %d gateways and %d sockets; larger runs are there to be predicted (--check). All of a tier, its clients too, shares that machine's CPUs.", maxGateways, maxSockets))
+	s.Text = append(s.Text, fmt.Sprintf("Each is a fixed cost and one for each gateway, fitted to at most %d gateways and %d sockets; larger runs are there to be predicted (--check). All of a tier, its clients too, shares that machine's CPUs: past what was measured, a gateway more takes the CPU time that it needs, of the CPUs that idle links leave.", maxGateways, maxSockets))
 	names := slices.Sorted(maps.Keys(x.c.Tiers))
 	t := report.Table{Caption: "Laws of one publish at a time: fixed, and for each gateway", Head: []string{
-		"tier", "last receipt, ms", "each, us", "off at most", "centre's CPU, us", "each, us", "relays' CPU, us", "each, us", "clients' CPU, each, us", "bytes out of the centre, each", "CPUs at work meanwhile", "5,000 gateways: last receipt, ms", "centre's CPU, ms",
+		"tier", "last receipt, ms", "each, us", "off at most", "centre's CPU, us", "each, us", "relays' CPU, us", "each, us", "clients' CPU, each, us", "idle, each, us/s", "bytes out of the centre, each", "CPUs at work meanwhile", "5,000 gateways: last receipt, ms", "centre's CPU, ms",
 	}}
 	var xs, ys []float64
 	at := []int{10, 30, 100, 300, 1000, 3000, 10_000}
@@ -44,12 +44,18 @@ func (x *sections) machine() (report.Section, error) {
 			row = append(row, fmt.Sprintf("%.3g", v))
 		}
 		row = append(row, fmt.Sprintf("%.0f %%", 100*l.Last.Off))
-		for _, v := range []float64{l.Centre.Fixed, l.Centre.Per, l.Relays.Fixed, l.Relays.Per, l.Clients.Per, l.Bytes.Per} {
+		for _, v := range []float64{l.Centre.Fixed, l.Centre.Per, l.Relays.Fixed, l.Relays.Per, l.Clients.Per, 1e3 * l.Idle.Per, l.Bytes.Per} {
 			row = append(row, fmt.Sprintf("%.3g", v))
 		}
-		t.Rows = append(t.Rows, append(row, parallel, fmt.Sprintf("%.3g", l.Last.at(5000)), fmt.Sprintf("%.3g", l.Centre.at(5000)/1e3)))
+		far := "idle links fill the machine"
+		if ms, ok := l.last(5000, cpus); ok {
+			far = fmt.Sprintf("%.3g", ms)
+		}
+		t.Rows = append(t.Rows, append(row, parallel, far, fmt.Sprintf("%.3g", l.Centre.at(5000)/1e3)))
 		for _, n := range at {
-			lines[name], ys = append(lines[name], report.Point{X: float64(n), Y: l.Last.at(n)}), append(ys, l.Last.at(n))
+			if ms, ok := l.last(n, cpus); ok {
+				lines[name], ys = append(lines[name], report.Point{X: float64(n), Y: ms}), append(ys, ms)
+			}
 		}
 	}
 	s.Tables = []report.Table{t, x.busyness(names, cpus)}

@@ -15,23 +15,33 @@ import (
 
 // law is what the tests' fan-outs obey.
 var law = map[string]Tier{
-	"redis":  {Last: Law{Fixed: 0.4, Per: 0.011}, Centre: Law{Fixed: 12, Per: 6}, Bytes: Law{Fixed: 20, Per: 1090}, Wire: Law{Fixed: 2000, Per: 1150}, Clients: Law{Per: 8}},
-	"direct": {Last: Law{Fixed: 2, Per: 0.04}, Centre: Law{Fixed: 80, Per: 35}, Bytes: Law{Per: 1100}, Wire: Law{Fixed: 2500, Per: 1260}, Clients: Law{Per: 30}},
-	"relays": {Last: Law{Fixed: 3, Per: 0.03}, Centre: Law{Fixed: 190}, Bytes: Law{Fixed: 3300}, Wire: Law{Fixed: 5000, Per: 1260}, Relays: Law{Fixed: 300, Per: 22}, Clients: Law{Per: 30}},
+	"redis":  {At: 1000, Idle: Law{Fixed: 3}, Thread: Law{Fixed: 12, Per: 6}, Last: Law{Fixed: 0.4, Per: 0.011}, Centre: Law{Fixed: 12, Per: 6}, Bytes: Law{Fixed: 20, Per: 1090}, Wire: Law{Fixed: 2000, Per: 1150}, Clients: Law{Per: 8}},
+	"direct": {At: 1000, Idle: Law{Fixed: 5, Per: 0.1}, Last: Law{Fixed: 2, Per: 0.04}, Centre: Law{Fixed: 80, Per: 35}, Bytes: Law{Per: 1100}, Wire: Law{Fixed: 2500, Per: 1260}, Clients: Law{Per: 30}},
+	"relays": {At: 1000, Idle: Law{Fixed: 20, Per: 0.1}, Last: Law{Fixed: 3, Per: 0.03}, Centre: Law{Fixed: 190}, Bytes: Law{Fixed: 3300}, Wire: Law{Fixed: 5000, Per: 1260}, Relays: Law{Fixed: 300, Per: 22}, Clients: Law{Per: 30}},
+}
+
+// lastOf is when the last of n gateways has a publish, by the law.
+func lastOf(l *Tier, n int) float64 {
+	ms, ok := l.last(n, 2)
+	if !ok {
+		return 1e5
+	}
+	return ms
 }
 
 // fanoutReport is a report of a fan-out by the law; odd changes rows before they are
 // written.
 func fanoutReport(t *testing.T, sizes []int, odd func(row map[string]any)) string {
 	t.Helper()
-	var rows []map[string]any
+	var rows, idle []map[string]any
 	for _, tier := range []string{"redis", "direct", "relays"} {
 		l := law[tier]
 		for _, n := range sizes {
+			idle = append(idle, map[string]any{"tier": tier, "n": n, "centre_cpu_ms_per_s": l.Idle.at(n), "relays_cpu_ms_per_s": 0, "clients_cpu_ms_per_s": 0})
 			for _, mode := range []string{single, "10/s"} {
 				row := map[string]any{
 					"tier": tier, "n": n, "mode": mode, "rate": 0.0, "publishes": 20, "receipts": 20 * n, "lost": 0, "doubled": 0, "cut_short": false,
-					"last_ms":                   map[string]any{"n": 20, "p50": l.Last.at(n), "p99": 9 * l.Last.at(n)},
+					"last_ms": map[string]any{"n": 20, "p50": lastOf(&l, n), "p99": 9 * l.Last.at(n)}, "centre_cpu_us_by_node": []float64{l.Centre.at(n)},
 					"centre_cpu_us_per_publish": l.Centre.at(n), "relays_cpu_us_per_publish": l.Relays.at(n), "clients_cpu_us_per_receipt": l.Clients.Per,
 					"centre_bytes_per_publish": l.Bytes.at(n), "loopback_bytes_per_publish": l.Wire.at(n), "relays_bytes_per_publish": 0,
 				}
@@ -45,19 +55,28 @@ func fanoutReport(t *testing.T, sizes []int, odd func(row map[string]any)) strin
 			}
 		}
 	}
-	return reportFile(t, fanoutName, map[string]any{"payload_bytes": 1024, "rows": rows})
+	return reportFile(t, fanoutName, map[string]any{"payload_bytes": 1024, "rows": rows, "idle": idle})
 }
 
-// millionReport is a report of so many sockets: 12 KB each, 40 us to welcome, 15 us to
-// reach.
+// crowd is what the tests' sockets obey.
+var crowd = Crowd{Memory: 12_000, IdleEdge: 5_000, IdlePing: 100, Connect: 200, Room: 1500, Deliver: 16, Frame: 1000, Used: 0.9}
+
+// millionReport is a report of so many sockets by that law.
 func millionReport(t *testing.T, sockets int, odd func(row map[string]any)) string {
 	t.Helper()
 	processes := (sockets + 18_999) / 19_000
+	r := crowdRow{Sockets: sockets, Edges: processes, CPUs: 2, Team: 100, Ping: 25}
+	if sockets > 200_000 {
+		r.Ping = 300 // or two CPUs do nothing else
+	}
+	welcomed := crowd.welcomed(&r)
 	row := map[string]any{
-		"sockets": sockets, "edges": processes, "load_processes": processes, "cores": 1,
+		"sockets": sockets, "edges": processes, "load_processes": processes, "cores": 1, "cpus": r.CPUs, "team": r.Team, "ping_s": r.Ping,
 		"kernel_bytes_per_socket": 9600.0, "edge_process_bytes": 45e6, "load_process_bytes": 20e6, "core_process_bytes": 90e6,
-		"memory_total_bytes": 90e6 + 65e6*float64(processes) + 12_000*float64(sockets), "welcomed_s": 0.5 + 40e-6*float64(sockets), "idle_cpu_us_per_socket_s": 0.9,
-		"publish": map[string]any{"lost": 0, "doubled": 0, "last_ms": 5 + 0.015*float64(sockets)},
+		"memory_total_bytes": 90e6 + 65e6*float64(processes) + crowd.Memory*float64(sockets), "welcomed_s": welcomed, "idle_cpu_us_per_socket_s": 0.9,
+		"edge_cpu_us_per_connect": crowd.Used * 2e6 * welcomed / float64(sockets), "core_cpu_us_per_connect": 0, "client_cpu_us_per_connect": 0,
+		"idle":    map[string]any{"machine_percent": crowd.idle(&r) / 2e4},
+		"publish": map[string]any{"lost": 0, "doubled": 0, "last_ms": crowd.last(&r)},
 	}
 	if odd != nil {
 		odd(row)
@@ -99,17 +118,23 @@ var (
 )
 
 func TestCalibrationFindsTheLaws(t *testing.T) {
-	c := calibrated(t, fanoutReport(t, small, nil), millionReport(t, 20_000, nil), millionReport(t, 100_000, nil))
+	c := calibrated(t, fanoutReport(t, small, nil), millionReport(t, 10_000, nil), millionReport(t, 40_000, nil), millionReport(t, 100_000, nil))
 	for name, want := range law {
 		got := c.Tiers[name]
-		for what, l := range map[string][2]Law{"last": {got.Last, want.Last}, "centre": {got.Centre, want.Centre}, "bytes": {got.Bytes, want.Bytes}, "wire": {got.Wire, want.Wire}, "relays": {got.Relays, want.Relays}, "clients": {got.Clients, want.Clients}} {
+		for what, l := range map[string][2]Law{"last": {got.Last, want.Last}, "centre": {got.Centre, want.Centre}, "bytes": {got.Bytes, want.Bytes}, "wire": {got.Wire, want.Wire}, "relays": {got.Relays, want.Relays}, "clients": {got.Clients, want.Clients}, "idle": {got.Idle, want.Idle}, "thread": {got.Thread, want.Thread}} {
 			if !near(l[0].at(10), l[1].at(10), 1e-6) || !near(l[0].at(5000), l[1].at(5000), 1e-6) {
 				t.Errorf("%s, %s: %+v, and the rows are of %+v", name, what, l[0], l[1])
 			}
 		}
 	}
-	if w := c.Crowd; w == nil || !near(w.Memory, 12_000, 1e-6) || !near(w.Welcome.Per, 40e-6, 1e-6) || !near(w.Last.at(1e6), 15_005, 1e-6) {
-		t.Errorf("many sockets: %+v", c.Crowd)
+	if c.Crowd == nil {
+		t.Fatal("no law of many sockets")
+	}
+	want := crowd.figures()
+	for what, v := range c.Crowd.figures() {
+		if !near(v, want[what], 1e-6) {
+			t.Errorf("many sockets: %s is %v, and the runs are of %v", what, v, want[what])
+		}
 	}
 	for what, v := range map[string][2]float64{
 		"core_link": {c.Each.CoreLink.Value, 35}, "redis_gateway": {c.Each.RedisGateway.Value, 6}, "relay_frame": {c.Each.RelayFrame.Value, 22},
@@ -179,6 +204,7 @@ func TestBrokenRunsAreRefused(t *testing.T) {
 		"one lost of many": millionReport(t, 1000, func(row map[string]any) {
 			row["publish"] = map[string]any{"lost": 1}
 		}),
+		"no time":     millionReport(t, 1000, func(row map[string]any) { row["welcomed_s"] = 0 }),
 		"no gateways": fanoutReport(t, small, func(row map[string]any) { row["n"] = 0 }),
 		"negative":    fanoutReport(t, small, func(row map[string]any) { row["centre_cpu_us_per_publish"] = -1 }),
 		"other":       reportFile(t, "geo", nil),
@@ -221,12 +247,11 @@ func TestAPredictionIsJudged(t *testing.T) {
 		"more CPU":              {fanoutReport(t, full, times("centre_cpu_us_per_publish", 1.5)), true},
 		"more bytes":            {fanoutReport(t, full, times("centre_bytes_per_publish", 2)), false},
 		"a million":             {millionReport(t, 1_000_000, nil), false},
-		"a million, more slow":  {millionReport(t, 1_000_000, func(row map[string]any) { row["welcomed_s"] = 70.0 }), true},
+		"a million, more slow":  {millionReport(t, 1_000_000, func(row map[string]any) { row["welcomed_s"] = row["welcomed_s"].(float64) * 1.4 }), true},
 		"a million, more bytes": {millionReport(t, 1_000_000, func(row map[string]any) { row["memory_total_bytes"] = 25e9 }), true},
 		"a million, late": {millionReport(t, 1_000_000, func(row map[string]any) {
-			row["publish"] = map[string]any{"last_ms": 30_000.0}
+			row["publish"] = map[string]any{"last_ms": 90_000.0}
 		}), true},
-		"nothing measured": {millionReport(t, 1_000_000, func(row map[string]any) { row["welcomed_s"] = 0 }), true},
 	} {
 		all, err := c.predict([]string{k.file})
 		if err != nil {
@@ -240,6 +265,32 @@ func TestAPredictionIsJudged(t *testing.T) {
 		if strings.Contains(out.String(), "OFF") != k.off {
 			t.Errorf("%s: the table hides it:\n%s", name, out.String())
 		}
+	}
+}
+
+// Where idle links are predicted to fill the machine, no time is: the check says what they
+// take, and judges nothing of that size.
+func TestAFullMachineIsNotPredicted(t *testing.T) {
+	links := law["direct"]
+	links.Idle.Per = 0.5 // 5,000 of them: 2.5 of two CPUs
+	law := map[string]Tier{"direct": links}
+	c := Costs{Tiers: law}
+	all, err := c.predict([]string{fanoutReport(t, []int{5000}, func(row map[string]any) { row["tier"] = "direct" })})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range all {
+		if v.Judged || strings.Contains(v.What, "single: last receipt") {
+			t.Errorf("%+v", v)
+		}
+	}
+	if ms, ok := links.last(1000, 2); !ok || !near(ms, links.Last.at(1000), 1e-9) {
+		t.Errorf("%v, %v: what was measured is not doubted", ms, ok)
+	}
+	less := links
+	less.Idle.Per = 0.1 // a quarter of the machine, at 5,000
+	if ms, ok := less.last(5000, 2); !ok || !near(ms, links.Last.at(1000)+4000*(35+30)/2e3/0.7475, 1e-3) {
+		t.Errorf("%v, %v", ms, ok)
 	}
 }
 
@@ -259,6 +310,7 @@ func TestNothingToCheckIsAFailure(t *testing.T) {
 		"few sockets":       {fitted, millionReport(t, 100_000, nil)},
 		"no laws":           {bare, fanoutReport(t, full, nil)},
 		"no law of sockets": {bare, millionReport(t, 1_000_000, nil)},
+		"no time":           {fitted, millionReport(t, 1_000_000, func(row map[string]any) { row["welcomed_s"] = 0 })},
 		"lost":              {fitted, fanoutReport(t, full, func(row map[string]any) { row["lost"] = 1 })},
 	} {
 		if all, err := k.costs.predict([]string{k.file}); err == nil {

@@ -131,12 +131,12 @@ func fitted(t *testing.T) string {
 func TestTheCommandFitsAndChecks(t *testing.T) {
 	runs := []string{fanoutReport(t, full, nil)}
 	costs := filepath.Join(t.TempDir(), "costs.yaml")
-	calibrate := append([]string{millionReport(t, 100_000, nil)}, runs...)
+	calibrate := append([]string{millionReport(t, 10_000, nil), millionReport(t, 40_000, nil), millionReport(t, 100_000, nil)}, runs...)
 	if out, err := (&Command{Calibrate: calibrate, Costs: costs}).run(t); err != nil || strings.TrimSpace(out) != costs {
 		t.Fatalf("%v: %s", err, out)
 	}
 	out, err := (&Command{Check: append(runs, millionReport(t, 1_000_000, nil)), Costs: costs}).run(t)
-	if err != nil || strings.Count(out, "holds") != 3*2+3 || strings.Count(out, "not judged") != 3*4 {
+	if err != nil || strings.Count(out, "holds") != 3*2+3 || strings.Count(out, "not judged") != 3*5+1 {
 		t.Errorf("%v:\n%s", err, out)
 	}
 	if _, err := (&Command{Check: []string{millionReport(t, 2_000_000, func(row map[string]any) { row["welcomed_s"] = 1000.0 })}, Costs: costs}).run(t); !errors.Is(err, errOff) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"selvedge/internal/config"
@@ -66,11 +68,32 @@ type fanoutRow struct {
 	Last      struct {
 		P50 float64 `json:"p50"`
 	} `json:"last_ms"`
-	Centre  float64 `json:"centre_cpu_us_per_publish"`
-	Relays  float64 `json:"relays_cpu_us_per_publish"`
-	Clients float64 `json:"clients_cpu_us_per_receipt"`
-	Bytes   float64 `json:"centre_bytes_per_publish"`
-	Wire    float64 `json:"loopback_bytes_per_publish"`
+	Centre  float64   `json:"centre_cpu_us_per_publish"`
+	Relays  float64   `json:"relays_cpu_us_per_publish"`
+	Clients float64   `json:"clients_cpu_us_per_receipt"`
+	Bytes   float64   `json:"centre_bytes_per_publish"`
+	Wire    float64   `json:"loopback_bytes_per_publish"`
+	ByNode  []float64 `json:"centre_cpu_us_by_node"`
+
+	Idle float64 `json:"-"` // CPU ms per second of all processes, with nothing published
+}
+
+// thread is the CPU us of the busiest process of the centre for a publish, where each of
+// them has one thread that writes: Redis. The core has as many as CPUs.
+func (r fanoutRow) thread() float64 {
+	if !strings.HasPrefix(r.Tier, "redis") || len(r.ByNode) == 0 {
+		return 0
+	}
+	return slices.Max(r.ByNode)
+}
+
+// idleRow is what one tier and size of a fanout report takes with nothing published.
+type idleRow struct {
+	Tier    string  `json:"tier"`
+	N       int     `json:"n"`
+	Centre  float64 `json:"centre_cpu_ms_per_s"`
+	Relays  float64 `json:"relays_cpu_ms_per_s"`
+	Clients float64 `json:"clients_cpu_ms_per_s"`
 }
 
 // single is the mode of one publish at a time.
@@ -82,30 +105,52 @@ func (r *run) fanout(wanted func(n int) bool) (rows []fanoutRow, payload int, er
 	var all struct {
 		Payload int               `json:"payload_bytes"`
 		Rows    []json.RawMessage `json:"rows"`
+		Idle    []json.RawMessage `json:"idle"`
 	}
 	if err := json.Unmarshal(r.Host, &all); err != nil {
 		return nil, 0, fmt.Errorf("host_time: %w", err)
 	}
+	type key struct {
+		tier string
+		n    int
+	}
+	idle := map[key]float64{}
+	for i, text := range all.Idle {
+		var r idleRow
+		if ok, err := readSized(text, wanted, &r); err != nil {
+			return nil, 0, fmt.Errorf("idle row %d: %w", i, err)
+		} else if ok {
+			idle[key{r.Tier, r.N}] = r.Centre + r.Relays + r.Clients
+		}
+	}
 	for i, text := range all.Rows {
-		var size struct {
-			N int `json:"n"`
-		}
-		if err := json.Unmarshal(text, &size); err != nil {
-			return nil, 0, fmt.Errorf("row %d: %w", i, err)
-		}
-		if !wanted(size.N) {
-			continue
-		}
 		var row fanoutRow
-		if err := json.Unmarshal(text, &row); err != nil {
+		if ok, err := readSized(text, wanted, &row); err != nil {
 			return nil, 0, fmt.Errorf("row %d: %w", i, err)
+		} else if !ok {
+			continue
 		}
 		if row.N < 1 || row.Lost != 0 || row.Doubled != 0 {
 			return nil, 0, fmt.Errorf("row %d (%s, %d gateways, %s): %d lost, %d doubled: such a run says nothing of costs", i, row.Tier, row.N, row.Mode, row.Lost, row.Doubled)
 		}
+		row.Idle = idle[key{row.Tier, row.N}]
 		rows = append(rows, row)
 	}
 	return rows, all.Payload, nil
+}
+
+// readSized reads a row into one if its size is wanted; else nothing but that is looked at.
+func readSized(text json.RawMessage, wanted func(n int) bool, into any) (bool, error) {
+	var size struct {
+		N int `json:"n"`
+	}
+	if err := json.Unmarshal(text, &size); err != nil {
+		return false, err
+	}
+	if !wanted(size.N) {
+		return false, nil
+	}
+	return true, json.Unmarshal(text, into)
 }
 
 // crowdRow is a million report.
@@ -114,6 +159,14 @@ type crowdRow struct {
 	Edges   int `json:"edges"`
 	Loads   int `json:"load_processes"`
 	Cores   int `json:"cores"`
+	CPUs    int `json:"cpus"`
+	Team    int `json:"team"` // members of each of the small rooms
+
+	Ping float64 `json:"ping_s"` // each socket's
+
+	ConnectEdge   float64 `json:"edge_cpu_us_per_connect"`
+	ConnectCore   float64 `json:"core_cpu_us_per_connect"`
+	ConnectClient float64 `json:"client_cpu_us_per_connect"`
 
 	Kernel      float64 `json:"kernel_bytes_per_socket"` // both ends
 	EdgeProcess float64 `json:"edge_process_bytes"`
@@ -122,7 +175,10 @@ type crowdRow struct {
 	Memory      float64 `json:"memory_total_bytes"`
 	Welcomed    float64 `json:"welcomed_s"`
 	Idle        float64 `json:"idle_cpu_us_per_socket_s"`
-	Publish     struct {
+	Silent      struct {
+		Machine float64 `json:"machine_percent"`
+	} `json:"idle"`
+	Publish struct {
 		Lost    int     `json:"lost"`
 		Doubled int     `json:"doubled"`
 		Last    float64 `json:"last_ms"`
@@ -145,11 +201,20 @@ func (r *run) million(wanted func(sockets int) bool) (*crowdRow, error) {
 	if err := json.Unmarshal(r.Host, &row); err != nil {
 		return nil, fmt.Errorf("host_time: %w", err)
 	}
+	if row.CPUs < 1 || row.Edges < 1 || row.Welcomed <= 0 || row.Publish.Last <= 0 {
+		return nil, fmt.Errorf("%d sockets: the report has no CPUs, edges, or times", row.Sockets)
+	}
 	if row.Sockets < 1 || row.Publish.Lost != 0 || row.Publish.Doubled != 0 {
 		return nil, fmt.Errorf("%d sockets, %d lost, %d doubled: such a run says nothing of costs", row.Sockets, row.Publish.Lost, row.Publish.Doubled)
 	}
 	return &row, nil
 }
+
+// connectCPU is the CPU us of all for a socket that is welcomed.
+func (r *crowdRow) connectCPU() float64 { return r.ConnectEdge + r.ConnectCore + r.ConnectClient }
+
+// idleCPU is the CPU us of all in a second in which nothing happens.
+func (r *crowdRow) idleCPU() float64 { return 1e4 * r.Silent.Machine * float64(r.CPUs) }
 
 // bare is the memory of the processes before anybody came.
 func (r *crowdRow) bare() float64 {
