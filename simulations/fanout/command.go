@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"selvedge/internal/config"
 	"selvedge/simulations/limits"
 	"selvedge/simulations/report"
+	"selvedge/simulations/scenario"
 )
 
 // Command is `selvedge simulate fanout`.
@@ -72,7 +72,7 @@ func (c *Command) Run(ctx context.Context, stdio *config.IO) error {
 		return err
 	}
 	if err := report.Prepare(c.Out); err != nil {
-		return fmt.Errorf("--out: %w", err)
+		return err
 	}
 	machine, err := limits.Here()
 	if err == nil && s.does(partTiers) {
@@ -98,11 +98,7 @@ func (c *Command) Run(ctx context.Context, stdio *config.IO) error {
 	if err != nil {
 		return err
 	}
-	page.Command, page.Seed, page.Quick = c.line(), c.Seed, c.Quick
-	if err := page.Save(c.Out); err != nil {
-		return fmt.Errorf("--out: %w", err)
-	}
-	if _, err := fmt.Fprintln(stdio.Stdout, filepath.Join(c.Out, report.HTML)); err != nil {
+	if err := page.Finish(c.asked(), stdio.Stdout); err != nil {
 		return err
 	}
 	return errors.Join(failed, c.outcome(res))
@@ -139,11 +135,8 @@ func (c *Command) outcome(res *Result) error {
 // scenario is the file's, changed by the flags.
 func (c *Command) scenario() (Scenario, error) {
 	s := Default()
-	if c.Scenario != "" {
-		var err error
-		if s, err = Load(c.Scenario); err != nil {
-			return s, config.Usagef("--scenario: %w", err)
-		}
+	if err := scenario.FromFlag(c.Scenario, &s); err != nil {
+		return s, err
 	}
 	if c.Quick {
 		s.Quick()
@@ -177,27 +170,17 @@ func (c *Command) scenario() (Scenario, error) {
 	return s, nil
 }
 
-// line is the command again.
-func (c *Command) line() string {
-	parts := []string{"selvedge simulate fanout"}
-	add := func(is bool, format string, args ...any) {
-		if is {
-			parts = append(parts, fmt.Sprintf(format, args...))
-		}
-	}
+// asked is what the flags said.
+func (c *Command) asked() report.Asked {
+	a := report.Asked{Out: c.Out, Seed: c.Seed, Scenario: c.Scenario, Quick: c.Quick}
 	joined := func(list any) string { return strings.ReplaceAll(strings.Trim(fmt.Sprint(list), "[]"), " ", ",") }
-	add(true, "--seed %d", c.Seed)
-	if c.Scenario != "" {
-		add(true, "--scenario %s", report.Near(c.Scenario))
-	}
-	add(len(c.Parts) > 0, "--parts %s", joined(c.Parts))
-	add(c.Edges != 0, "--edges %d", c.Edges)
-	add(c.SocketsPerEdge != 0, "--sockets-per-edge %d", c.SocketsPerEdge)
-	add(len(c.N) > 0, "--n %s", joined(c.N))
-	add(len(c.Rates) > 0, "--rates %s", joined(c.Rates))
-	add(c.Seconds != 0, "--seconds %g", c.Seconds)
-	add(len(c.Tiers) > 0, "--tiers %s", joined(c.Tiers))
-	add(c.WithoutRedis, "--without-redis")
-	add(c.Quick, "--quick")
-	return strings.Join(parts, " ")
+	a.Add(len(c.Parts) > 0, "--parts %s", joined(c.Parts))
+	a.Add(c.Edges != 0, "--edges %d", c.Edges)
+	a.Add(c.SocketsPerEdge != 0, "--sockets-per-edge %d", c.SocketsPerEdge)
+	a.Add(len(c.N) > 0, "--n %s", joined(c.N))
+	a.Add(len(c.Rates) > 0, "--rates %s", joined(c.Rates))
+	a.Add(c.Seconds != 0, "--seconds %g", c.Seconds)
+	a.Add(len(c.Tiers) > 0, "--tiers %s", joined(c.Tiers))
+	a.Add(c.WithoutRedis, "--without-redis")
+	return a
 }

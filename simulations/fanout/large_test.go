@@ -1,16 +1,13 @@
 package fanout
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"selvedge/internal/config"
 	"selvedge/simulations/mega"
-	"selvedge/simulations/report"
+	"selvedge/simulations/report/reporttest"
 	"selvedge/simulations/scenario"
 )
 
@@ -48,8 +45,8 @@ func TestParts(t *testing.T) {
 	if err := scenario.Read([]byte("mega: {edge: 3}"), &s); err == nil {
 		t.Error("a key that nobody knows was taken")
 	}
-	command := Command{Seed: 1, Parts: allParts, Edges: 2, SocketsPerEdge: 3}
-	if got := command.line(); got != "selvedge simulate fanout --seed 1 --parts tiers,mega,rooms --edges 2 --sockets-per-edge 3" {
+	a := (&Command{Seed: 1, Parts: allParts, Edges: 2, SocketsPerEdge: 3}).asked()
+	if got := a.Line("fanout"); got != "selvedge simulate fanout --seed 1 --parts tiers,mega,rooms --edges 2 --sockets-per-edge 3" {
 		t.Error(got)
 	}
 }
@@ -61,27 +58,17 @@ func TestTheLargePartsAreReported(t *testing.T) {
 	if status, said := run(t.Context(), "--out", dir, "--scenario", file, "--parts", "mega"); status != config.StatusDone {
 		t.Fatalf("status %d: %s", status, said)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, report.JSON))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var r struct {
 		Host struct {
 			Mega  *mega.MegaResult  `json:"mega"`
 			Rooms *mega.RoomsResult `json:"rooms"`
 		} `json:"host_time"`
 	}
-	if err := json.Unmarshal(text, &r); err != nil {
-		t.Fatal(err)
-	}
+	reporttest.File(t, dir, &r)
 	if m := r.Host.Mega; m == nil || m.Sockets != 40 || m.Last.Median <= 0 || r.Host.Rooms != nil {
-		t.Errorf("%s", text)
+		t.Errorf("%+v", r.Host)
 	}
-	page, err := os.ReadFile(filepath.Join(dir, report.HTML))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(page), "The mega-channel: 40 members on 2 gateways") || strings.Contains(string(page), "The hypothesis") {
+	if page := reporttest.Page(t, dir, "The mega-channel: 40 members on 2 gateways"); strings.Contains(page, "The hypothesis") {
 		t.Error("the page shows something else")
 	}
 }

@@ -2,46 +2,24 @@ package fanout
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"selvedge/simulations/limits"
-	"selvedge/simulations/scenario"
+	"selvedge/simulations/scenario/scenariotest"
 )
 
-func TestScenarios(t *testing.T) {
+func TestAQuickScenarioIsSmall(t *testing.T) {
 	s := Default()
-	if err := s.Check(); err != nil {
-		t.Error(err)
-	}
-	again := Scenario{}
-	if err := scenario.Read([]byte(s.String()), &again); err != nil || !cmp.Equal(again, s) {
-		t.Errorf("the scenario of a report is another one: %v %s", err, cmp.Diff(again, s))
-	}
-	s.Quick()
-	if err := s.Check(); err != nil || s.most() > 200 || len(s.Rates) != 1 {
-		t.Errorf("a quick one: %+v, %v", s, err)
-	}
-	file := filepath.Join(t.TempDir(), "mine.yaml")
-	if err := os.WriteFile(file, []byte("gateways: [7]\nseconds: 2.5\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	want := Default()
-	want.Gateways, want.Seconds = []int{7}, 2.5
-	if got, err := Load(file); err != nil || !cmp.Equal(got, want) {
-		t.Errorf("%v: %s", err, cmp.Diff(got, want))
-	}
-	if _, err := Load(file + "?"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a missing file: %v", err)
+	if s.Quick(); s.most() > 200 || len(s.Rates) != 1 {
+		t.Errorf("%+v", s)
 	}
 }
 
-func TestWrongScenarios(t *testing.T) {
-	for text, want := range map[string]string{
+func TestScenarios(t *testing.T) {
+	scenariotest.Run(t, Default, map[string]string{
 		"gateway: 3":           "unknown field",
 		"gateways: []":         "one or more",
 		"gateways: [0]":        "1 to 20000",
@@ -60,12 +38,7 @@ func TestWrongScenarios(t *testing.T) {
 		"regions: []":          "regions",
 		"edges_per_region: 17": "edges_per_region",
 		"redis_nodes: 2":       "redis_nodes",
-	} {
-		s := Default()
-		if err := scenario.Read([]byte(text), &s); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", text, err)
-		}
-	}
+	})
 }
 
 // What a machine can't hold is refused, with the arithmetic.
@@ -94,7 +67,8 @@ func TestLimits(t *testing.T) {
 
 func TestTheCommandAgain(t *testing.T) {
 	c := Command{Seed: 3, N: []int{1, 2}, Tiers: []string{"redis", "direct"}, Rates: []int{5}, Seconds: 0.5, Quick: true, WithoutRedis: true}
-	if got, want := c.line(), "selvedge simulate fanout --seed 3 --n 1,2 --rates 5 --seconds 0.5 --tiers redis,direct --without-redis --quick"; got != want {
+	a := c.asked()
+	if got, want := a.Line("fanout"), "selvedge simulate fanout --seed 3 --n 1,2 --rates 5 --seconds 0.5 --tiers redis,direct --without-redis --quick"; got != want {
 		t.Errorf("%s", got)
 	}
 	s, err := c.scenario()

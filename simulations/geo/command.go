@@ -2,15 +2,13 @@ package geo
 
 import (
 	"context"
-	"fmt"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"selvedge/internal/config"
 	"selvedge/simulations/bubble"
 	"selvedge/simulations/report"
+	"selvedge/simulations/scenario"
 )
 
 // Command is `selvedge simulate geo`.
@@ -50,17 +48,14 @@ timers), so figures of two runs differ a little.`
 // Run plays all worlds, and writes the report.
 func (c *Command) Run(ctx context.Context, stdio *config.IO) error {
 	s := Default()
-	if c.Scenario != "" {
-		var err error
-		if s, err = Load(c.Scenario); err != nil {
-			return config.Usagef("--scenario: %w", err)
-		}
+	if err := scenario.FromFlag(c.Scenario, &s); err != nil {
+		return err
 	}
 	if c.Quick {
 		s.Quick()
 	}
 	if err := report.Prepare(c.Out); err != nil {
-		return fmt.Errorf("--out: %w", err)
+		return err
 	}
 	a, err := newAtlas(&s)
 	if err != nil {
@@ -81,27 +76,15 @@ func (c *Command) Run(ctx context.Context, stdio *config.IO) error {
 	if err != nil {
 		return err
 	}
-	r.Command, r.Seed, r.Quick = c.line(), c.Seed, c.Quick
-	if err := r.Save(c.Out); err != nil {
-		return fmt.Errorf("--out: %w", err)
-	}
-	if _, err := fmt.Fprintln(stdio.Stdout, filepath.Join(c.Out, report.HTML)); err != nil {
+	if err := r.Finish(c.asked(), stdio.Stdout); err != nil {
 		return err
 	}
 	return all.check()
 }
 
-// line is the command again.
-func (c *Command) line() string {
-	parts := []string{"selvedge simulate geo", fmt.Sprintf("--seed %d", c.Seed)}
-	if c.Scenario != "" {
-		parts = append(parts, "--scenario "+report.Near(c.Scenario))
-	}
-	if c.Real != 0 {
-		parts = append(parts, "--real "+c.Real.String())
-	}
-	if c.Quick {
-		parts = append(parts, "--quick")
-	}
-	return strings.Join(parts, " ")
+// asked is what the flags said.
+func (c *Command) asked() report.Asked {
+	a := report.Asked{Out: c.Out, Seed: c.Seed, Scenario: c.Scenario, Quick: c.Quick}
+	a.Add(c.Real != 0, "--real %v", c.Real)
+	return a
 }

@@ -2,18 +2,14 @@ package geo
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"selvedge/simulations/report"
-	"selvedge/simulations/scenario"
+	"selvedge/simulations/report/reporttest"
 )
 
 // small is a scenario of seconds.
@@ -177,36 +173,17 @@ func reported(t *testing.T, s *Scenario, a *atlas, all results) {
 	if err := r.Save(dir); err != nil {
 		t.Fatal(err)
 	}
-	page, err := os.ReadFile(filepath.Join(dir, report.HTML))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(page)
-	for _, want := range []string{"selvedge simulate geo --seed 1", "What it can’t", "clients_per_region: 3", "CC BY 4.0", "Southeast Asia", "Germany West Central’s own edge", "Host time"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("the page says nothing of %q", want)
-		}
-	}
-	if n := strings.Count(text, "<svg "); n != 11 || strings.Count(text, `role="img" aria-label="`) != n {
-		t.Errorf("%d pictures, or some that have no words", n)
-	}
-	if strings.Contains(text, "NaN") || strings.Contains(text, "+Inf") || strings.Contains(text, "src=") || strings.Contains(text, "href=") {
-		t.Error("the page has a figure that is none, or wants something from elsewhere")
-	}
-	data, err := os.ReadFile(filepath.Join(dir, report.JSON))
-	if err != nil {
-		t.Fatal(err)
+	page := reporttest.Page(t, dir, "selvedge simulate geo --seed 1", "What it can’t", "clients_per_region: 3", "CC BY 4.0", "Southeast Asia", "Germany West Central’s own edge", "Host time")
+	if n := strings.Count(page, "<svg "); n != 11 {
+		t.Errorf("%d pictures", n)
 	}
 	var file struct {
 		Scenario string             `json:"scenario"`
 		Network  map[string]Outcome `json:"network_time"`
 	}
-	if err := json.Unmarshal(data, &file); err != nil {
-		t.Fatal(err)
-	}
-	again := Default()
-	if err := scenario.Read([]byte(file.Scenario), &again); err != nil || again.String() != s.String() {
-		t.Errorf("the scenario of the report is another one, or can't be read: %v", err)
+	reporttest.File(t, dir, &file)
+	if file.Scenario != s.String() {
+		t.Errorf("the scenario of the report is another one: %s", file.Scenario)
 	}
 	if got, want := file.Network[nearest].Regions[2].CoreToEdge, all[nearest].Regions[2].CoreToEdge; got != want {
 		t.Errorf("the file has %+v, and %+v was seen", got, want)

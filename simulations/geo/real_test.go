@@ -13,7 +13,7 @@ import (
 
 	"selvedge/internal/config"
 	"selvedge/simulations/netsim"
-	"selvedge/simulations/report"
+	"selvedge/simulations/report/reporttest"
 	"selvedge/simulations/world"
 )
 
@@ -95,11 +95,7 @@ func TestTheWorldsMustAgree(t *testing.T) {
 		if err := r.Save(dir); err != nil {
 			t.Fatal(err)
 		}
-		page, err := os.ReadFile(filepath.Join(dir, report.HTML))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if agrees := strings.Contains(string(page), "The two agree."); agrees != (c.want == "") {
+		if agrees := strings.Contains(reporttest.Page(t, dir), "The two agree."); agrees != (c.want == "") {
 			t.Errorf("%s: the page says that they agree: %v", name, agrees)
 		}
 	}

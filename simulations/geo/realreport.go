@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"path/filepath"
 	"time"
 
 	"selvedge/internal/config"
@@ -35,15 +34,11 @@ func (c *Command) cross(ctx context.Context, stdio *config.IO, s *Scenario, a *a
 	if err != nil {
 		return err
 	}
-	r.Command, r.Seed, r.Quick = c.line(), c.Seed, c.Quick
-	if err := r.Save(c.Out); err != nil {
-		return fmt.Errorf("--out: %w", err)
-	}
 	for _, l := range both.legs() {
 		_, _ = fmt.Fprintf(stdio.Stderr, "%-22s %-11s p50 %7.1f virtual, %7.1f real, %+5.1f ms   p99 %7.1f, %7.1f\n",
 			l.region, l.to(), l.virtualM, l.realM, ms(l.apart()), l.virtual.P99, l.real.P99) // may go unread
 	}
-	if _, err := fmt.Fprintln(stdio.Stdout, filepath.Join(c.Out, report.HTML)); err != nil {
+	if err := r.Finish(c.asked(), stdio.Stdout); err != nil {
 		return err
 	}
 	return both.check()

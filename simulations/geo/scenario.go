@@ -118,14 +118,7 @@ func (s *Scenario) Quick() {
 	}
 }
 
-// Load reads a scenario from a file of YAML or JSON. What it doesn't say is Default's;
-// what no scenario has is an error.
-func Load(file string) (Scenario, error) {
-	s := Default()
-	return s, scenario.Load(file, &s)
-}
-
-// String is s as a file that Load reads.
+// String is s as a file that --scenario reads.
 func (s *Scenario) String() string { return scenario.Text(s) }
 
 // Bounds of a scenario: one of any size fits the hosts' numbers and some memory.

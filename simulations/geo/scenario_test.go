@@ -4,35 +4,18 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"selvedge/simulations/netsim"
 	"selvedge/simulations/scenario"
+	"selvedge/simulations/scenario/scenariotest"
 )
 
-func TestAScenarioIsReadAsItIsPrinted(t *testing.T) {
-	want := Default()
-	want.Core, want.Day.Lapse, want.Access[0].Delay = "uksouth", 10, 3*time.Millisecond
-	want.Quick()
-	file := filepath.Join(t.TempDir(), "s.yaml")
-	if err := os.WriteFile(file, []byte(want.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	got, err := Load(file)
-	if diff := cmp.Diff(want, got); diff != "" || err != nil {
-		t.Errorf("%v\n%s", err, diff)
-	}
-}
-
 func TestTheHourIsOne(t *testing.T) {
-	s, err := Load("testdata/hour.yaml")
-	if err != nil {
+	s := Default()
+	if err := scenario.Load("testdata/hour.yaml", &s); err != nil {
 		t.Fatal(err)
 	}
 	s.Quick()
@@ -41,25 +24,8 @@ func TestTheHourIsOne(t *testing.T) {
 	}
 }
 
-func TestWhatAFileDoesNotSayStays(t *testing.T) {
-	for _, text := range []string{"network: {loss: 0.001}\n", `{"network": {"loss": 0.001}}`} {
-		s, want := Default(), Default()
-		want.Network.Loss = 0.001
-		if err := scenario.Read([]byte(text), &s); err != nil {
-			t.Errorf("%s: %v", text, err)
-		}
-		if diff := cmp.Diff(want, s); diff != "" {
-			t.Errorf("%s:\n%s", text, diff)
-		}
-	}
-	s := Default()
-	if err := scenario.Read(nil, &s); err != nil {
-		t.Errorf("an empty file: %v", err)
-	}
-}
-
-func TestAWrongScenarioIsRefused(t *testing.T) {
-	for text, want := range map[string]string{
+func TestScenarios(t *testing.T) {
+	scenariotest.Run(t, Default, map[string]string{
 		"clients_per_regoin: 4":                 "clients_per_regoin",
 		"network: {los: 1}":                     "los",
 		"network: {loss: 0.9}":                  "0 to 0.1",
@@ -79,12 +45,7 @@ func TestAWrongScenarioIsRefused(t *testing.T) {
 		"{edges_per_region: 7}":                 "edges_per_region: want",
 		"{publishes_per_minute: -1}":            "publishes_per_minute: want",
 		`{"day": {"publishes_per_hour": 1e99}}`: "publishes_per_hour",
-	} {
-		s := Default()
-		if err := scenario.Read([]byte(text), &s); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, and should tell of %q", text, err, want)
-		}
-	}
+	})
 }
 
 func FuzzScenario(f *testing.F) {

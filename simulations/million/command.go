@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"runtime"
-	"strings"
 
 	"selvedge/internal/config"
 	"selvedge/simulations/report"
+	"selvedge/simulations/scenario"
 )
 
 // Command is `selvedge simulate million`.
@@ -66,7 +65,7 @@ func (c *Command) Run(ctx context.Context, stdio *config.IO) error {
 		return err
 	}
 	if err := report.Prepare(c.Out); err != nil {
-		return fmt.Errorf("--out: %w", err)
+		return err
 	}
 	out, fault := run(ctx, &s, c.Seed, stdio.Stderr)
 	if fault != nil && !errors.Is(fault, errFault) {
@@ -76,21 +75,13 @@ func (c *Command) Run(ctx context.Context, stdio *config.IO) error {
 	if err != nil {
 		return errors.Join(fault, err)
 	}
-	r.Command, r.Seed, r.Quick = c.line(), c.Seed, c.Quick
-	if err := r.Save(c.Out); err != nil {
-		return errors.Join(fault, fmt.Errorf("--out: %w", err))
-	}
-	_, err = fmt.Fprintln(stdio.Stdout, filepath.Join(c.Out, report.HTML))
-	return errors.Join(fault, err)
+	return errors.Join(fault, r.Finish(c.asked(), stdio.Stdout))
 }
 
 func (c *Command) scenario() (Scenario, error) {
 	s := Default()
-	if c.Scenario != "" {
-		var err error
-		if s, err = Load(c.Scenario); err != nil {
-			return s, config.Usagef("--scenario: %w", err)
-		}
+	if err := scenario.FromFlag(c.Scenario, &s); err != nil {
+		return s, err
 	}
 	if c.Quick {
 		s.Quick()
@@ -105,17 +96,9 @@ func (c *Command) scenario() (Scenario, error) {
 	return s, nil
 }
 
-// line is the command again.
-func (c *Command) line() string {
-	parts := []string{"selvedge simulate million", fmt.Sprintf("--seed %d", c.Seed)}
-	if c.Scenario != "" {
-		parts = append(parts, "--scenario "+report.Near(c.Scenario))
-	}
-	if c.Sockets != 0 {
-		parts = append(parts, fmt.Sprintf("--sockets %d", c.Sockets))
-	}
-	if c.Quick {
-		parts = append(parts, "--quick")
-	}
-	return strings.Join(parts, " ")
+// asked is what the flags said.
+func (c *Command) asked() report.Asked {
+	a := report.Asked{Out: c.Out, Seed: c.Seed, Scenario: c.Scenario, Quick: c.Quick}
+	a.Add(c.Sockets != 0, "--sockets %d", c.Sockets)
+	return a
 }

@@ -3,7 +3,6 @@ package million
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -16,6 +15,8 @@ import (
 	"selvedge/internal/config"
 	"selvedge/simulations/fleet/fleettest"
 	"selvedge/simulations/report"
+	"selvedge/simulations/report/reporttest"
+	"selvedge/simulations/scenario"
 )
 
 const small = `
@@ -45,17 +46,11 @@ func TestAFewSocketsAreAccountedFor(t *testing.T) {
 	if status != config.StatusDone || strings.TrimSpace(stdout) != filepath.Join(dir, report.HTML) {
 		t.Fatalf("status %d, %q: %s", status, stdout, stderr)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, report.JSON))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var r struct {
 		Scenario string
 		Host     Outcome `json:"host_time"`
 	}
-	if err := json.Unmarshal(text, &r); err != nil {
-		t.Fatal(err)
-	}
+	reporttest.File(t, dir, &r)
 	o := &r.Host
 	if o.Sockets != 300 || o.Edges != 2 || o.LoadProcesses != 3 || o.Memberships != 600 || !strings.Contains(r.Scenario, "sockets: 300\n") {
 		t.Errorf("%+v", o)
@@ -82,9 +77,8 @@ func TestAFewSocketsAreAccountedFor(t *testing.T) {
 	if in != 300 {
 		t.Errorf("%d welcomes in the time line", in)
 	}
-	html, err := os.ReadFile(filepath.Join(dir, report.HTML))
-	if err != nil || bytes.Count(html, []byte("<svg")) < 6 || bytes.Contains(html, []byte("NaN")) || !bytes.Contains(html, []byte("300 WebSockets on one machine")) {
-		t.Errorf("the page has %d pictures (%v)", bytes.Count(html, []byte("<svg")), err)
+	if n := strings.Count(reporttest.Page(t, dir, "300 WebSockets on one machine"), "<svg "); n < 6 {
+		t.Errorf("the page has %d pictures", n)
 	}
 }
 
@@ -110,8 +104,8 @@ func TestWhatCannotBeIsRefusedBeforeTheStart(t *testing.T) {
 // tiny is a rig with all sockets welcome, which ends with the test.
 func tiny(t *testing.T) (*rig, context.Context, func() error) {
 	t.Helper()
-	s, err := Load(written(t, small))
-	if err != nil {
+	s := Default()
+	if err := scenario.Read([]byte(small), &s); err != nil {
 		t.Fatal(err)
 	}
 	s.Sockets, s.EdgeSockets, s.Settle, s.Patience = 60, 30, 0, 2*time.Second

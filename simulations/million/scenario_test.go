@@ -3,9 +3,10 @@ package million
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
+
+	"selvedge/simulations/scenario/scenariotest"
 )
 
 func written(t *testing.T, text string) string {
@@ -17,22 +18,8 @@ func written(t *testing.T, text string) string {
 	return file
 }
 
-func TestAScenarioIsReadAndRefused(t *testing.T) {
-	s, err := Load(written(t, "sockets: 5000\nping: 60s\nestimate: {edge_bytes: 7}\n"))
-	if err != nil || s.Sockets != 5000 || s.Ping != time.Minute || s.Estimate.EdgeBytes != 7 || s.Estimate.KernelBytes != Default().Estimate.KernelBytes || s.Team != Default().Team {
-		t.Errorf("%+v, %v", s, err)
-	}
-	if again, err := Load(written(t, s.String())); err != nil || again.String() != s.String() {
-		t.Errorf("what was printed is read as %+v, %v", again, err)
-	}
-	if s, err := Load(written(t, `{"sockets": 70}`)); err != nil || s.Sockets != 70 {
-		t.Errorf("JSON: %+v, %v", s, err)
-	}
-	usual := Default()
-	if s, err := Load(written(t, "")); err != nil || s.String() != usual.String() {
-		t.Errorf("nothing: %+v, %v", s, err)
-	}
-	for text, says := range map[string]string{
+func TestScenarios(t *testing.T) {
+	scenariotest.Run(t, Default, map[string]string{
 		"sokkets: 5":                     "sokkets",
 		"sockets: 0":                     "sockets: 0",
 		"edge_sockets: 30000":            "edge_sockets: 30000",
@@ -46,27 +33,16 @@ func TestAScenarioIsReadAndRefused(t *testing.T) {
 		"estimate: {no_such: 1}":         "no_such",
 		"in_flight: many":                "cannot unmarshal",
 		"team: 0\nteam_publishes: 99999": "team_publishes: 99999",
-	} {
-		if _, err := Load(written(t, text)); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%q: %v", text, err)
-		}
-	}
-	if _, err := Load(filepath.Join(t.TempDir(), "none")); err == nil {
-		t.Error("a file that isn't there was read")
-	}
+	})
 }
 
-func TestTheDefaultsAndTheQuickOnesAreAllowed(t *testing.T) {
+func TestTheSizesOfTheDefaults(t *testing.T) {
 	s := Default()
-	if err := s.Check(); err != nil {
-		t.Error(err)
-	}
 	if s.edges() != 53 || s.processes() != 53 || s.teams() != 10_000 {
 		t.Errorf("%d edges, %d processes, %d teams", s.edges(), s.processes(), s.teams())
 	}
-	s.Quick()
-	if err := s.Check(); err != nil || s.Sockets != 20_000 {
-		t.Errorf("%+v: %v", s, err)
+	if s.Quick(); s.Sockets != 20_000 {
+		t.Errorf("a quick one: %+v", s)
 	}
 }
 

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"selvedge/internal/config"
 	"selvedge/simulations/report"
+	"selvedge/simulations/scenario"
 )
 
 // Command is `selvedge simulate planet`.
@@ -94,17 +93,14 @@ func (c *Command) fit(costs *Costs, stdio *config.IO) error {
 
 func (c *Command) model(ctx context.Context, costs *Costs, stdio *config.IO) error {
 	s := Default()
-	if c.Scenario != "" {
-		var err error
-		if s, err = Load(c.Scenario); err != nil {
-			return config.Usagef("--scenario: %w", err)
-		}
+	if err := scenario.FromFlag(c.Scenario, &s); err != nil {
+		return err
 	}
 	if c.Quick {
 		s.Quick()
 	}
 	if err := report.Prepare(c.Out); err != nil {
-		return fmt.Errorf("--out: %w", err)
+		return err
 	}
 	o, err := reckon(ctx, &s, costs, c.Seed, stdio.Stderr)
 	if err != nil {
@@ -114,25 +110,12 @@ func (c *Command) model(ctx context.Context, costs *Costs, stdio *config.IO) err
 	if err != nil {
 		return err
 	}
-	r.Command, r.Seed, r.Quick = c.line(), c.Seed, c.Quick
-	if err := r.Save(c.Out); err != nil {
-		return fmt.Errorf("--out: %w", err)
-	}
-	_, err = fmt.Fprintln(stdio.Stdout, filepath.Join(c.Out, report.HTML))
-	return err
+	return r.Finish(c.asked(), stdio.Stdout)
 }
 
-// line is the command again.
-func (c *Command) line() string {
-	parts := []string{"selvedge simulate planet", fmt.Sprintf("--seed %d", c.Seed)}
-	for _, f := range []struct{ flag, file string }{{"--scenario", c.Scenario}, {"--costs", c.Costs}} {
-		if f.file == "" {
-			continue
-		}
-		parts = append(parts, f.flag+" "+report.Near(f.file))
-	}
-	if c.Quick {
-		parts = append(parts, "--quick")
-	}
-	return strings.Join(parts, " ")
+// asked is what the flags said.
+func (c *Command) asked() report.Asked {
+	a := report.Asked{Out: c.Out, Seed: c.Seed, Scenario: c.Scenario, Quick: c.Quick}
+	a.Add(c.Costs != "", "--costs %s", report.Near(c.Costs))
+	return a
 }

@@ -120,14 +120,7 @@ func Default() Scenario {
 // Quick makes s small: bands rest on few draws.
 func (s *Scenario) Quick() { s.Draws = min(s.Draws, 100) }
 
-// Load reads a scenario from a file of YAML or JSON. What it doesn't say is Default's;
-// what no scenario has is an error.
-func Load(file string) (Scenario, error) {
-	s := Default()
-	return s, scenario.Load(file, &s)
-}
-
-// String is s as a file that Load reads.
+// String is s as a file that --scenario reads.
 func (s *Scenario) String() string { return scenario.Text(s) }
 
 // regions are those of the shares.

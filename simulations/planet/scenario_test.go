@@ -1,49 +1,14 @@
 package planet
 
 import (
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"selvedge/simulations/scenario"
+	"selvedge/simulations/scenario/scenariotest"
 )
 
-func TestAScenarioIsReadAsItIsPrinted(t *testing.T) {
-	want := Default()
-	want.Core, want.People.Messages.Mid, want.EdgeMachine.CPUs = "uksouth", 5, 4
-	want.Quick()
-	file := filepath.Join(t.TempDir(), "s.yaml")
-	if err := os.WriteFile(file, []byte(want.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	got, err := Load(file)
-	if diff := cmp.Diff(want, got); diff != "" || err != nil {
-		t.Errorf("%v\n%s", err, diff)
-	}
-}
-
-func TestWhatAFileDoesNotSayStays(t *testing.T) {
-	for _, text := range []string{"people: {messages: {mid: 5}}\n", `{"people": {"messages": {"mid": 5}}}`} {
-		s, want := Default(), Default()
-		want.People.Messages.Mid = 5
-		if err := scenario.Read([]byte(text), &s); err != nil {
-			t.Errorf("%s: %v", text, err)
-		}
-		if diff := cmp.Diff(want, s); diff != "" {
-			t.Errorf("%s:\n%s", text, diff)
-		}
-	}
-	s := Default()
-	if err := scenario.Read(nil, &s); err != nil {
-		t.Errorf("an empty file: %v", err)
-	}
-}
-
-func TestAWrongScenarioIsRefused(t *testing.T) {
-	for text, want := range map[string]string{
+func TestScenarios(t *testing.T) {
+	scenariotest.Run(t, Default, map[string]string{
 		"drawz: 4":                              "drawz",
 		"people: {mesages: {mid: 5}}":           "mesages",
 		"people: {online: {high: 1.5}}":         "people.online",
@@ -65,12 +30,7 @@ func TestAWrongScenarioIsRefused(t *testing.T) {
 		"core_machine: {disk_mb: 0}":            "disk_mb",
 		"logs: 0":                               "logs",
 		"[1, 2":                                 "[",
-	} {
-		s := Default()
-		if err := scenario.Read([]byte(text), &s); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, and should tell of %q", text, err, want)
-		}
-	}
+	})
 }
 
 // A scenario that is taken can be reckoned, and gives numbers.

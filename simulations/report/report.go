@@ -24,7 +24,7 @@ const (
 // the simulated network alone. Host time is what this machine took: to play that, or to
 // do the thing itself, with real processes. The two are never added, and no figure holds both.
 type Report struct {
-	Name    string       `json:"name"`
+	Name    string       `json:"name"` // the command's, after `selvedge simulate`
 	Title   string       `json:"title"`
 	Quick   bool         `json:"quick"` // too small to be quoted
 	Command string       `json:"command"`
@@ -82,17 +82,20 @@ type Table struct {
 //go:embed page.html
 var page string
 
-// Prepare makes the folder of a report, and reports why it can't be written to: before
-// the work, not after it.
+// Prepare makes the folder of a report, that of --out, and reports why it can't be written
+// to: before the work, not after it.
 func Prepare(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("the folder of the report can't be made: %w", err)
+		return fmt.Errorf("--out: the folder of the report can't be made: %w", err)
 	}
 	f, err := os.CreateTemp(dir, ".report-*")
 	if err != nil {
-		return fmt.Errorf("the folder of the report can't be written to: %w", err)
+		return fmt.Errorf("--out: the folder of the report can't be written to: %w", err)
 	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
+	if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	return nil
 }
 
 // Near is a file as one names it in the folder that one is in.

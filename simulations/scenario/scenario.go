@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"github.com/goccy/go-yaml"
+
+	"selvedge/internal/config"
 )
 
 // Scenario is all that a simulation depends on beside its seed and the code. It is
@@ -25,6 +27,18 @@ func Load(file string, s Scenario) error {
 	}
 	if err := Read(text, s); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
+}
+
+// FromFlag is Load for the file of a command's --scenario; "" = none, and s stays. Its
+// errors are those of usage.
+func FromFlag(file string, s Scenario) error {
+	if file == "" {
+		return nil
+	}
+	if err := Load(file, s); err != nil {
+		return config.Usagef("--scenario: %w", err)
 	}
 	return nil
 }

@@ -60,7 +60,14 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%q: printed as %q, which is %+v", text, Text(s), again)
 		}
 	}
-	if err := Load(filepath.Join(t.TempDir(), "none"), &sample{}); !errors.Is(err, os.ErrNotExist) {
+	none := filepath.Join(t.TempDir(), "none")
+	if err := Load(none, &sample{}); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
+	}
+	if err := FromFlag(none, &sample{}); !errors.Is(err, os.ErrNotExist) || !strings.HasPrefix(err.Error(), "--scenario: ") {
+		t.Error(err)
+	}
+	if err := FromFlag("", &sample{Sockets: 11}); err != nil {
+		t.Errorf("without the flag: %v", err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"selvedge/internal/config"
 	"selvedge/simulations/bubble"
 	"selvedge/simulations/report"
+	"selvedge/simulations/scenario"
 )
 
 // Command is `selvedge simulate storm`.
@@ -64,7 +64,7 @@ func (c *Command) Run(ctx context.Context, stdio *config.IO) error {
 		return err
 	}
 	if err := report.Prepare(c.Out); err != nil {
-		return fmt.Errorf("--out: %w", err)
+		return err
 	}
 	var all results
 	if c.plays(partEdge) {
@@ -85,11 +85,7 @@ func (c *Command) Run(ctx context.Context, stdio *config.IO) error {
 	if err != nil {
 		return err
 	}
-	r.Command, r.Seed, r.Quick = c.line(), c.Seed, c.Quick
-	if err := r.Save(c.Out); err != nil {
-		return fmt.Errorf("--out: %w", err)
-	}
-	if _, err := fmt.Fprintln(stdio.Stdout, filepath.Join(c.Out, report.HTML)); err != nil {
+	if err := r.Finish(c.asked(), stdio.Stdout); err != nil {
 		return err
 	}
 	return all.check()
@@ -107,11 +103,8 @@ func (c *Command) scenario() (Scenario, error) {
 		}
 	}
 	s := Default()
-	if c.Scenario != "" {
-		var err error
-		if s, err = Load(c.Scenario); err != nil {
-			return s, config.Usagef("--scenario: %w", err)
-		}
+	if err := scenario.FromFlag(c.Scenario, &s); err != nil {
+		return s, err
 	}
 	if c.Sockets != 0 {
 		s.Edge.Sockets = c.Sockets
@@ -128,25 +121,15 @@ func (c *Command) scenario() (Scenario, error) {
 	return s, nil
 }
 
-// line is the command again.
-func (c *Command) line() string {
-	parts := []string{"selvedge simulate storm", fmt.Sprintf("--seed %d", c.Seed)}
-	if c.Scenario != "" {
-		parts = append(parts, "--scenario "+report.Near(c.Scenario))
-	}
-	if c.Sockets != 0 {
-		parts = append(parts, fmt.Sprintf("--sockets %d", c.Sockets))
-	}
-	if c.Clients != 0 {
-		parts = append(parts, fmt.Sprintf("--clients %d", c.Clients))
-	}
+// asked is what the flags said.
+func (c *Command) asked() report.Asked {
+	a := report.Asked{Out: c.Out, Seed: c.Seed, Scenario: c.Scenario, Quick: c.Quick}
+	a.Add(c.Sockets != 0, "--sockets %d", c.Sockets)
+	a.Add(c.Clients != 0, "--clients %d", c.Clients)
 	for _, p := range c.Only {
-		parts = append(parts, "--only "+p)
+		a.Add(true, "--only %s", p)
 	}
-	if c.Quick {
-		parts = append(parts, "--quick")
-	}
-	return strings.Join(parts, " ")
+	return a
 }
 
 // results are what both parts found; nil = the part was not played.

@@ -2,17 +2,13 @@ package storm
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"selvedge/simulations/report"
-	"selvedge/simulations/scenario"
+	"selvedge/simulations/report/reporttest"
 )
 
 // smallOffice is one of seconds.
@@ -94,34 +90,15 @@ func reported(t *testing.T, s *Scenario, all *results, pictures ...string) {
 	if err := r.Save(dir); err != nil {
 		t.Fatal(err)
 	}
-	page, err := os.ReadFile(filepath.Join(dir, report.HTML))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(page)
-	for _, want := range append(pictures, "What it can’t", "rooms_each: ", "CC BY 4.0", "lost, doubled or out of order") {
-		if !strings.Contains(text, want) {
-			t.Errorf("the page says nothing of %q", want)
-		}
-	}
-	if strings.Contains(text, "NaN") || strings.Contains(text, "+Inf") || strings.Contains(text, "src=") || strings.Contains(text, "href=") {
-		t.Error("the page has a figure that is none, or wants something from elsewhere")
-	}
-	data, err := os.ReadFile(filepath.Join(dir, report.JSON))
-	if err != nil {
-		t.Fatal(err)
-	}
+	reporttest.Page(t, dir, append(pictures, "What it can’t", "rooms_each: ", "CC BY 4.0", "lost, doubled or out of order")...)
 	var file struct {
 		Scenario string     `json:"scenario"`
 		Network  []*Outcome `json:"network_time"`
 		Host     hostTime   `json:"host_time"`
 	}
-	if err := json.Unmarshal(data, &file); err != nil {
-		t.Fatal(err)
-	}
-	again := Default()
-	if err := scenario.Read([]byte(file.Scenario), &again); err != nil || again.String() != s.String() {
-		t.Errorf("the scenario of the report is another one, or can't be read: %v", err)
+	reporttest.File(t, dir, &file)
+	if file.Scenario != s.String() {
+		t.Errorf("the scenario of the report is another one: %s", file.Scenario)
 	}
 	if len(file.Network) != len(all.offices) || len(all.offices) > 0 && file.Network[0].Back != all.offices[0].Back {
 		t.Errorf("%d worlds in the file, %d were played", len(file.Network), len(all.offices))
