@@ -13,7 +13,7 @@ import (
 
 const (
 	// relayStall is how long nothing may be delivered by an edge whose relay died: the
-	// link is given up after 1.5 s, and then a core is asked.
+	// link is given up after 1.3 to 1.9 s, and then a core is asked.
 	relayStall = 3 * time.Second
 	// relayRate is how many messages a second this part publishes.
 	relayRate = 1000

@@ -51,10 +51,10 @@ const (
 	idleTimeout = 5 * time.Second
 	// nearTimeout is that of a relay, which is near: its siblings wait for it
 	// meanwhile.
-	nearTimeout = 1500 * time.Millisecond
+	nearTimeout = 1300 * time.Millisecond
 	// nearKeepAlive is how long a relay may be silent until it is asked to say something:
 	// longer than it is between watermarks and pongs.
-	nearKeepAlive = 600 * time.Millisecond
+	nearKeepAlive = 550 * time.Millisecond
 	// maxControl bounds one control message, query or answer, in bytes: a
 	// downstream names all its interests of a log in one, some seven million.
 	maxControl = 64 << 20
