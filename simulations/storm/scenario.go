@@ -114,6 +114,7 @@ const (
 	maxSockets   = 18_000 // an edge's file limit
 	maxSiblings  = 8
 	maxRooms     = 10_000
+	leastRate    = 0.01 // per second: an event in 100 s
 	maxPublishes = 1000
 	maxRuns      = 50
 	maxClients   = 40_000
@@ -124,6 +125,7 @@ const (
 	maxEdges    = 32
 	maxOutage   = 10 * time.Minute
 	maxVariants = 8
+	maxMegabits = 1e6
 	// maxQueue is what a packet waits for the access, in seconds: where it is more, nothing
 	// is shown but TCP, whose timeouts send again what still waits.
 	maxQueue = 4
@@ -139,10 +141,10 @@ func (s *Scenario) Check() error {
 		return nil
 	}
 	rate := func(name string, v, most float64) error {
-		if v > 0 && v <= most { // false for NaN
+		if v >= leastRate && v <= most { // false for NaN
 			return nil
 		}
-		return fmt.Errorf("%s: want more than 0, at most %v", name, most)
+		return fmt.Errorf("%s: want %v to %v", name, leastRate, most)
 	}
 	errs := []error{
 		within("edge.sockets", e.Sockets, 1, maxSockets),
@@ -186,16 +188,16 @@ func (o *Office) check() error {
 				return fmt.Errorf("office.access.queue_kib: with %g Mbit/s a packet would wait for %.0f s in the queue, at most %d", rate, waits, maxQueue)
 			}
 		}
-		if v.CoreAway < 0 || v.CoreAway > maxOutage || !(v.Megabits >= 0) {
-			return fmt.Errorf("office.variants: %s: want core_away of 0 to %v, and megabits of 0 or more", v.Name, maxOutage)
+		if v.CoreAway < 0 || v.CoreAway > maxOutage || !(v.Megabits >= 0 && v.Megabits <= maxMegabits) { // true for NaN
+			return fmt.Errorf("office.variants: %s: want core_away of 0 to %v, and megabits of 0 to %.0f", v.Name, maxOutage, maxMegabits)
 		}
 	}
 	a := &o.Access
 	switch {
 	case o.Outage <= 0 || o.Outage > maxOutage:
 		return fmt.Errorf("office.outage: want more than 0, at most %v", maxOutage)
-	case !(a.Megabits >= 0) || !(a.Loss >= 0 && a.Loss <= 0.1) || a.Delay < 0 || a.Delay > time.Second || a.Jitter < 0 || a.Jitter > time.Second:
-		return errors.New("office.access: want megabits of 0 or more, a delay and a jitter up to 1s, a loss up to 0.1")
+	case !(a.Megabits >= 0 && a.Megabits <= maxMegabits) || !(a.Loss >= 0 && a.Loss <= 0.1) || a.Delay < 0 || a.Delay > time.Second || a.Jitter < 0 || a.Jitter > time.Second:
+		return fmt.Errorf("office.access: want megabits of 0 to %.0f, a delay and a jitter up to 1s, a loss up to 0.1", maxMegabits)
 	}
 	return nil
 }
