@@ -106,14 +106,14 @@ func (c *Command) scenario() (Scenario, error) {
 	if err := scenario.FromFlag(c.Scenario, &s); err != nil {
 		return s, err
 	}
+	if c.Quick {
+		s.Quick()
+	}
 	if c.Sockets != 0 {
 		s.Edge.Sockets = c.Sockets
 	}
 	if c.Clients != 0 {
 		s.Office.Clients = c.Clients
-	}
-	if c.Quick {
-		s.Quick()
 	}
 	if err := s.Check(); err != nil {
 		return s, config.Usagef("%w", err)
