@@ -180,6 +180,12 @@ func (r *results) check() error {
 			return fmt.Errorf("edge, run %d: the promise was broken: %v; %d of %d clients are back, %d were told to start afresh; %s",
 				i+1, k.Ledger, k.Back.N, k.Movers, k.Afresh, strings.Join(k.problems, "; "))
 		}
+		if k.Disturbed > 0 {
+			return fmt.Errorf("edge, run %d: those who were at the siblings before have lost their connections %d times", i+1, k.Disturbed)
+		}
+		if asked, most := total(k.CoreRequests), k.mayAsk(); asked > most {
+			return fmt.Errorf("edge, run %d: the core was asked %d times (%s), at most %d for %d clients", i+1, asked, told(k.CoreRequests), most, k.Movers)
+		}
 	}
 	for _, o := range r.offices {
 		if !o.Ledger.Kept() || o.Afresh > 0 {

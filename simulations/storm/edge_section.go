@@ -32,8 +32,8 @@ func edgeSection(s *Edge, kills []*Kill) (report.Section, error) {
 		{
 			Caption: "Seconds from the kill until clients are back", Head: []string{"run", "50 %", "90 %", "99 %", "all", "accepted/s to 90 %", "in the busiest tenth of a second, /s", "tries each", "core requests", "told to come later", "closed at accept"},
 		},
-		{Caption: "CPU per client that came back, us; and how late messages are at the siblings’ own sockets, ms", Head: []string{"run", "edges", "core", "clients", "before: p50", "p99", "max", "in the storm: p50", "p99", "max"}},
-		{Caption: "Every message", Head: []string{"run", "acknowledged", "to be delivered", "delivered", "lost", "doubled", "out of order", "told to start afresh"}},
+		{Caption: "CPU per client that came back, us, less what as much time took before the kill; and how late messages are at the siblings’ own sockets, ms", Head: []string{"run", "edges", "core", "clients", "before: p50", "p99", "max", "in the storm: p50", "p99", "max"}},
+		{Caption: "Every message", Head: []string{"run", "acknowledged", "tries to publish that failed", "to be delivered", "delivered", "lost", "doubled", "out of order", "told to start afresh"}},
 	}
 	for i, k := range kills {
 		run := fmt.Sprint(i + 1)
@@ -43,7 +43,7 @@ func edgeSection(s *Edge, kills []*Kill) (report.Section, error) {
 		add(0, num(k.Back.P50), num(k.Back.P90), num(k.Back.P99), num(k.Back.All), fmt.Sprintf("%.0f", k.Rate), fmt.Sprint(k.Busy), num(k.Tries), told(k.CoreRequests), fmt.Sprint(k.Accepts["rate"]), fmt.Sprint(k.Accepts["shed"]))
 		add(1, num(k.EdgeCPU), num(k.CoreCPU), num(k.ClientCPU), num(k.Calm.P50), num(k.Calm.P99), num(k.Calm.Max), num(k.Storm.P50), num(k.Storm.P99), num(k.Storm.Max))
 		l := k.Ledger
-		add(2, fmt.Sprint(l.Acknowledged), fmt.Sprint(l.Expected), fmt.Sprint(l.Delivered), fmt.Sprint(l.Lost), fmt.Sprint(l.Duplicated), fmt.Sprint(l.OutOfOrder), fmt.Sprint(k.Afresh))
+		add(2, fmt.Sprint(l.Acknowledged), fmt.Sprint(k.Failed), fmt.Sprint(l.Expected), fmt.Sprint(l.Delivered), fmt.Sprint(l.Lost), fmt.Sprint(l.Duplicated), fmt.Sprint(l.OutOfOrder), fmt.Sprint(k.Afresh))
 	}
 	out.Tables[0].Rows = append(out.Tables[0].Rows, []string{"median", num(m.Back50), num(m.Back90), num(m.Back99), num(m.BackAll), fmt.Sprintf("%.0f", m.Rate), fmt.Sprintf("%.0f", m.Peak), num(m.Tries), fmt.Sprintf("%.0f", m.CoreRequests), "", ""})
 	out.Tables[1].Rows = append(out.Tables[1].Rows, []string{"median", num(m.EdgeCPU), num(m.CoreCPU), num(m.ClientCPU), num(m.CalmP50), num(m.CalmP99), "", num(m.StormP50), num(m.StormP99), ""})

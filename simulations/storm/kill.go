@@ -33,6 +33,8 @@ type Kill struct {
 	Bound        int            `json:"bound"`         // channels + edges
 	Accepts      map[string]int `json:"accepts"`       // at the siblings, by result
 
+	// CPU from the kill until the last was back, less what as much time took before the
+	// kill: the messages, gossip and all else that goes on.
 	EdgeCPU   float64 `json:"edge_cpu_us_per_welcome"`
 	CoreCPU   float64 `json:"core_cpu_us_per_welcome"`
 	ClientCPU float64 `json:"client_cpu_us_per_welcome"`
@@ -43,12 +45,14 @@ type Kill struct {
 	Storm Late `json:"storm"`
 
 	Ledger ledger.Result `json:"ledger"`
+	Failed int           `json:"publish_tries_failed"` // each was tried again
 	Afresh int           `json:"afresh"`
 	// Disturbed are trips of those who were at the siblings before: nobody should make one.
 	Disturbed int      `json:"disturbed"`
 	Line      []Moment `json:"line"`
 	CPU       []CPU    `json:"cpu"`
 
+	siblings int
 	took     time.Duration   // until all were back
 	returns  []time.Duration // since the kill, sorted
 	tries    []time.Duration
@@ -94,7 +98,9 @@ func now() time.Duration { return time.Duration(load.Now()) }
 func (k *kill) play(ctx context.Context) (out *Kill, err error) {
 	defer func() {
 		if k.pub != nil {
-			err = errors.Join(err, k.pub.stop())
+			if stopped := k.pub.stop(); !errors.Is(err, stopped) {
+				err = errors.Join(err, stopped)
+			}
 		}
 		if err != nil && k.fleet != nil && ctx.Err() == nil {
 			k.say("%v; the end of what the nodes logged:\n%s", err, k.fleet.Logs())
@@ -172,9 +178,19 @@ const calmTime = 5 * time.Second
 
 // storm kills the edge, and waits until all are elsewhere.
 func (k *kill) storm(ctx context.Context) (*Kill, error) {
+	first, err := k.usage()
+	if err != nil {
+		return nil, err
+	}
+	calm := now()
 	if err := wait(ctx, calmTime); err != nil {
 		return nil, err
 	}
+	usedCalm, err := k.usage()
+	if err != nil {
+		return nil, err
+	}
+	calm = now() - calm
 	if _, err := k.team.Each(ctx, func(int) crewOrder { return crewOrder{Do: "clear"} }); err != nil {
 		return nil, err
 	}
@@ -202,6 +218,7 @@ func (k *kill) storm(ctx context.Context) (*Kill, error) {
 	if err != nil {
 		return nil, err
 	}
+	took := now() - k.began
 	if err := wait(ctx, time.Second); err != nil {
 		return nil, err
 	}
@@ -211,10 +228,10 @@ func (k *kill) storm(ctx context.Context) (*Kill, error) {
 	}
 	stop()
 	looks.Wait()
-	out := &Kill{Movers: k.Sockets, Bound: k.Rooms + len(k.fleet.Edges), Line: k.line, CPU: k.cpu}
+	out := &Kill{Movers: k.Sockets, siblings: k.Siblings, Bound: k.Rooms + len(k.fleet.Edges), Line: k.line, CPU: k.cpu}
 	out.CoreRequests, out.Accepts = grew(after.requests, before.requests), grew(after.accepts, before.accepts)
 	out.travelled(words, k.began)
-	spent := used.since(usedBefore)
+	spent := used.since(usedBefore).beyond(usedCalm.since(first), float64(took)/float64(calm))
 	per := func(d time.Duration) float64 { return float64(d) / 1e3 / float64(max(1, out.Back.N)) }
 	out.EdgeCPU, out.CoreCPU, out.ClientCPU = per(spent.edges), per(spent.core), per(spent.clients)
 	return out, k.account(ctx, out)
@@ -225,6 +242,7 @@ func (k *kill) account(ctx context.Context, out *Kill) error {
 	if err := k.pub.stop(); err != nil {
 		return err
 	}
+	out.Failed = k.pub.failed
 	acked := map[wire.Channel]int{}
 	for i := range k.Rooms {
 		acked[channel(i)] = k.pub.book.Next(channel(i)) // all before it are acknowledged

@@ -40,6 +40,12 @@ func (u used) since(before used) used {
 	return used{u.edges - before.edges, u.core - before.core, u.clients - before.clients}
 }
 
+// beyond is what of u is more than so many times what was used else.
+func (u used) beyond(calm used, times float64) used {
+	more := func(d, calm time.Duration) time.Duration { return max(0, d-time.Duration(times*float64(calm))) }
+	return used{more(u.edges, calm.edges), more(u.core, calm.core), more(u.clients, calm.clients)}
+}
+
 // usage is what the siblings, the core and the members' processes used so far.
 func (k *kill) usage() (u used, err error) {
 	add := func(to *time.Duration, pid int) {
@@ -63,7 +69,7 @@ const killLookTime = 250 * time.Millisecond
 // watch notes what there is, until ctx ends. before is the CPU used before the kill.
 func (k *kill) watch(ctx context.Context, before used) {
 	last := k.began
-	for {
+	every(ctx, killLookTime, func() {
 		c, err := k.look(ctx)
 		u, failed := k.usage()
 		at := now()
@@ -78,15 +84,13 @@ func (k *kill) watch(ctx context.Context, before used) {
 			before, last = u, at
 		}
 		k.mu.Unlock()
-		if wait(ctx, killLookTime) != nil {
-			return
-		}
-	}
+	})
 }
 
-// travelled tells what members did since the kill.
+// travelled tells what members did since the kill. One that had more than one trip is
+// back with the last.
 func (out *Kill) travelled(words []crewWord, began time.Duration) {
-	var knew []time.Duration
+	first, last := map[int]Trip{}, map[int]Trip{}
 	tries := 0
 	for _, w := range words {
 		for _, t := range w.Trips {
@@ -94,7 +98,10 @@ func (out *Kill) travelled(words []crewWord, began time.Duration) {
 				out.Disturbed++
 				continue
 			}
-			out.returns, knew = append(out.returns, t.Back-began), append(knew, t.Lost-began)
+			if _, again := first[t.Member]; !again {
+				first[t.Member] = t
+			}
+			last[t.Member] = t
 			if tries += t.Tries; t.Afresh {
 				out.Afresh++
 			}
@@ -103,6 +110,13 @@ func (out *Kill) travelled(words []crewWord, began time.Duration) {
 			out.tries = append(out.tries, t-began)
 		}
 	}
+	var knew []time.Duration
+	for _, t := range first {
+		knew = append(knew, t.Lost-began)
+	}
+	for _, t := range last {
+		out.returns = append(out.returns, t.Back-began)
+	}
 	out.Back, out.Lost = spread(out.returns), spread(knew)
 	n := len(out.returns)
 	if n == 0 {
@@ -110,13 +124,29 @@ func (out *Kill) travelled(words []crewWord, began time.Duration) {
 	}
 	out.took = out.returns[n-1]
 	out.Tries = math.Round(100*float64(tries)/float64(n)) / 100
-	out.Busy = 10 * slices.Max(perStep(out.returns, out.took+1, 100*time.Millisecond))
-	if most := (n*9 + 9) / 10; out.returns[most-1] > out.returns[0] {
-		out.Rate = math.Round(float64(most) / (out.returns[most-1] - out.returns[0]).Seconds())
-	}
+	out.Rate, out.Busy = pace(out.returns)
 }
 
-// delays tells how late messages were at those who stay.
+// Edges put hellos together while more than slowRate of a second's resume. Before each of
+// them knows of the storm and after it is over, every client is a question: eagerQuestions
+// per edge are no storm's.
+const (
+	slowRate       = 20
+	eagerQuestions = 50
+)
+
+// mayAsk is how often the core may be asked: once per channel and edge, however many
+// clients come. Of clients so slow that they are no storm, each is asked for.
+func (out *Kill) mayAsk() int {
+	most := max(out.Bound, eagerQuestions*out.siblings)
+	if out.Rate <= float64(slowRate*out.siblings) {
+		return max(most, out.Movers)
+	}
+	return most
+}
+
+// delays tells how late messages were at those who stay, by when they were sent: one that
+// the storm holds up belongs to it even if it comes after.
 func (out *Kill) delays() {
 	var calm, storm []time.Duration
 	for _, l := range out.late {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"selvedge/simulations/fleet"
 	"selvedge/simulations/world"
 )
@@ -107,24 +109,22 @@ func (c *counts) moment(at time.Duration, away int) Moment {
 	return m
 }
 
-// look reads what all nodes of the office's world counted.
+// look reads what all nodes of the office's world counted, at once: an ocean may be
+// between them.
 func (o *office) look(ctx context.Context) (counts, error) {
-	read := func(n *world.Node) (fleet.Metrics, error) {
-		return fleet.ReadMetricsBy(ctx, o.http, fmt.Sprintf("http://%v", n.Host.Addr(world.AdminPort)))
+	nodes := append([]*world.Node{o.w.Cores[0]}, o.w.Edges...)
+	read := make([]fleet.Metrics, len(nodes))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, n := range nodes {
+		g.Go(func() (err error) {
+			read[i], err = fleet.ReadMetricsBy(ctx, o.http, fmt.Sprintf("http://%v", n.Host.Addr(world.AdminPort)))
+			return err
+		})
 	}
-	core, err := read(o.w.Cores[0])
-	if err != nil {
+	if err := g.Wait(); err != nil {
 		return counts{}, err
 	}
-	var edges []fleet.Metrics
-	for _, e := range o.w.Edges {
-		m, err := read(e)
-		if err != nil {
-			return counts{}, err
-		}
-		edges = append(edges, m)
-	}
-	return count(core, edges), nil
+	return count(read[0], read[1:]), nil
 }
 
 // lookTime is between two looks at the nodes.
@@ -132,13 +132,25 @@ const lookTime = 500 * time.Millisecond
 
 // watch notes what there is, until ctx ends.
 func (o *office) watch(ctx context.Context, begin time.Duration) {
-	for {
+	every(ctx, lookTime, func() {
 		if c, err := o.look(ctx); err == nil { // else there is a gap in the line
 			_, away, _ := o.rec.state()
 			o.line = append(o.line, c.moment(o.w.Net.Since()-begin, away))
 		}
-		if wait(ctx, lookTime) != nil {
+	})
+}
+
+// every does something now and each step from now, until ctx ends. What takes longer than
+// a step misses some of them.
+func every(ctx context.Context, step time.Duration, do func()) {
+	t := time.NewTicker(step)
+	defer t.Stop()
+	for {
+		do()
+		select {
+		case <-ctx.Done():
 			return
+		case <-t.C:
 		}
 	}
 }

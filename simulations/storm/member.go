@@ -25,6 +25,7 @@ type member struct {
 	welcomes int
 	away     bool // it was welcome, and knows that its connection has ended
 	trip     Trip // the one that it is on
+	returned bool // it has ended one
 	ended    error
 }
 
@@ -92,7 +93,8 @@ func (m *member) state(s client.State) {
 		if m.away {
 			m.away, m.trip.Back, m.trip.Afresh = false, now, !s.Resumed
 			r.trips = append(r.trips, m.trip)
-			if r.away--; !m.stays {
+			if r.away--; !m.stays && !m.returned {
+				m.returned = true
 				r.returned++
 			}
 		}

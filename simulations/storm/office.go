@@ -105,7 +105,10 @@ func (o *office) run(ctx context.Context, dir string) (out *Outcome, err error) 
 	}
 	o.pub.start(ctx)
 	out, err = o.storm(ctx)
-	return out, errors.Join(err, o.pub.stop())
+	if stopped := o.pub.stop(); !errors.Is(err, stopped) {
+		err = errors.Join(err, stopped)
+	}
+	return out, err
 }
 
 // addresses are the office's.
@@ -203,7 +206,7 @@ func (o *office) until(ctx context.Context, what string, is func() bool) error {
 	for end := o.w.Net.Since() + patience; !is(); {
 		if o.w.Net.Since() > end {
 			welcomed, away, _ := o.rec.state()
-			return fmt.Errorf("not within %v: %s; %d of %d clients were welcome, %d are away; %w", patience, what, welcomed, o.Clients, away, o.rec.sound())
+			return errors.Join(fmt.Errorf("not within %v: %s; %d of %d clients were welcome, %d are away", patience, what, welcomed, o.Clients, away), o.rec.sound())
 		}
 		if err := wait(ctx, time.Second); err != nil {
 			return err

@@ -19,7 +19,7 @@ type record struct {
 	welcomed int // members that were, at least once
 	away     int // of these, those that know that they are not connected
 	trips    []Trip
-	returned int             // trips that have ended, of members that do not stay
+	returned int             // members that do not stay and have ended a trip
 	tries    []time.Duration // of members that were welcome before
 	late     []Lateness
 	messages int // to all members
@@ -28,7 +28,7 @@ type record struct {
 
 // Lateness is how long a message took to a member whose edge lives.
 type Lateness struct {
-	At   time.Duration `json:"at"`
+	At   time.Duration `json:"at"` // when it was sent
 	Took time.Duration `json:"took"`
 }
 
@@ -40,7 +40,7 @@ func (r *record) delivered(m *member, sent time.Duration) {
 	defer r.mu.Unlock()
 	r.messages++
 	if m.stays {
-		r.late = append(r.late, Lateness{now, now - sent})
+		r.late = append(r.late, Lateness{sent, now - sent})
 	}
 }
 
@@ -85,6 +85,9 @@ func (r *record) clear() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.trips, r.tries, r.returned = nil, nil, 0
+	for _, m := range r.members {
+		m.returned = false
+	}
 }
 
 // journeys are the trips that have ended, and the tries of all.

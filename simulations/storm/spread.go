@@ -42,6 +42,19 @@ func median(values []float64) float64 {
 	return (v[n/2-1] + v[n/2]) / 2
 }
 
+// pace is how many of sorted times there are in a second, from the first to 90 % of them,
+// and ten times how many are in the busiest tenth of a second.
+func pace(times []time.Duration) (mean float64, peak int) {
+	n := len(times)
+	if n == 0 {
+		return 0, 0
+	}
+	if most := (n*9 + 9) / 10; times[most-1] > times[0] {
+		mean = math.Round(float64(most) / (times[most-1] - times[0]).Seconds())
+	}
+	return mean, 10 * slices.Max(perStep(times, times[n-1]+1, 100*time.Millisecond))
+}
+
 // perStep counts times in steps of a time line up to to: element i is how many are
 // in the step that ends at (i+1)*step.
 func perStep(times []time.Duration, to, step time.Duration) []int {

@@ -39,6 +39,21 @@ func TestPerStep(t *testing.T) {
 	}
 }
 
+func TestPace(t *testing.T) {
+	var times []time.Duration
+	for i := range 10 {
+		times = append(times, time.Second+time.Duration(i)*50*time.Millisecond)
+	}
+	if mean, peak := pace(times); mean != 23 || peak != 20 { // 9 in 0.4 s
+		t.Errorf("%v/s, %d/s", mean, peak)
+	}
+	for _, none := range [][]time.Duration{nil, {time.Second}} {
+		if mean, peak := pace(none); mean != 0 || peak != 10*len(none) {
+			t.Errorf("of %d: %v/s, %d/s", len(none), mean, peak)
+		}
+	}
+}
+
 // A client that lost its connection twice is back with the last of its trips.
 func TestTheLastTripCounts(t *testing.T) {
 	out := &Outcome{}
