@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"selvedge/simulations/report"
+	"selvedge/wire"
 )
 
 // picture draws one.
@@ -21,40 +22,65 @@ func officeSection(s *Office, all []*Outcome) (report.Section, error) {
 	out := report.Section{
 		Title: "An office loses its network, and returns",
 		Text: []string{
-			fmt.Sprintf("%d clients behind one access of %s Mbit/s are without a network for %v, while %g messages per second are published to %d rooms. Each edge of %d takes %g new sockets per second.",
-				s.Clients, num(s.Access.Megabits), s.Outage, s.PublishesPerSecond, s.Rooms, s.Edges, s.AcceptRate),
-			"Nothing tells a client that its network is gone: it finds out when a ping has no answer, up to 33 s later. Then it tries again, after any moment of a window that doubles up to 15 s.",
-			"Where an office’s own network is down, a connection fails at once, and only that window spreads the return. Where packets vanish farther away, TCP’s own repetitions of what opens a connection decide. " +
-				"“All at once” is the same as the first with every client told, in one moment, that the network is back, as operating systems do: no jitter is left, and only the edges’ admission is.",
+			fmt.Sprintf("%d clients behind one access of %s are without a network for %v, while %g messages per second are published to %d rooms. Each edge of %d takes %g new sockets per second.",
+				s.Clients, speed(s.Access.Megabits), s.Outage, s.PublishesPerSecond, s.Rooms, s.Edges, s.AcceptRate),
+			"Nothing tells a client that its network is gone: it finds out when a ping has no answer. Then it tries again, after any moment of a window that doubles up to 15 s.",
 			"Code takes no time here. A hello costs an edge some 80 us of CPU (docs/performance.md), which the rate of admission is chosen by.",
 		},
 	}
-	for _, f := range []func(*Office, []*Outcome) (report.Figure, error){comeBack, triesLine, busyEdges} {
+	for _, f := range []func(*Office, []*Outcome) (report.Figure, error){comeBack, welcomeLine, triesLine, busyEdges} {
 		fig, err := f(s, all)
 		if err != nil {
 			return out, err
 		}
 		out.Figures = append(out.Figures, fig)
 	}
+	worlds := report.Table{Caption: "The worlds, and what clients knew: seconds from the loss until they did, and tries before the network was back", Words: true, Head: []string{"world", "what it has", "half knew", "all", "tries in vain"}}
 	t := report.Table{
 		Caption: "From the network's return until clients are back, in seconds; and what it took",
-		Head:    []string{"world", "50 %", "90 %", "99 %", "all", "tries each", "most in all", "told to come later", "closed at accept", "longest line", "longest wait for the access, ms", "core requests"},
+		Head:    []string{"world", "50 %", "90 %", "99 %", "all", "accepted/s to 90 %", "in the busiest tenth of a second, /s", "tries each", "most in all", "told to come later", "closed at accept", "longest line", "longest wait for the access, ms", "core requests"},
 	}
 	kept := report.Table{Caption: "Every message, from before the outage to after the return", Head: []string{"world", "acknowledged", "to be delivered", "delivered", "lost", "doubled", "out of order", "told to start afresh"}}
 	for _, o := range all {
+		worlds.Rows = append(worlds.Rows, []string{o.Variant.Name, o.Variant.words(), num(o.Noticed.P50), num(o.Noticed.All), fmt.Sprint(o.InVain)})
 		t.Rows = append(t.Rows, []string{
-			o.Variant.Name, num(o.Back.P50), num(o.Back.P90), num(o.Back.P99), num(o.Back.All), num(o.Tries), fmt.Sprint(o.MostTries),
+			o.Variant.Name, num(o.Back.P50), num(o.Back.P90), num(o.Back.P99), num(o.Back.All), fmt.Sprintf("%.0f", o.Rate), fmt.Sprint(o.Peak), num(o.Tries), fmt.Sprint(o.MostTries),
 			fmt.Sprint(o.Accepts["rate"]), fmt.Sprint(o.Accepts["shed"]), fmt.Sprint(o.LongestLine),
 			num(max(o.Up.Longest, o.Down.Longest)), told(o.CoreRequests),
 		})
 		l := o.Ledger
 		kept.Rows = append(kept.Rows, []string{o.Variant.Name, fmt.Sprint(l.Acknowledged), fmt.Sprint(l.Expected), fmt.Sprint(l.Delivered), fmt.Sprint(l.Lost), fmt.Sprint(l.Duplicated), fmt.Sprint(l.OutOfOrder), fmt.Sprint(o.Afresh)})
 	}
-	out.Tables = []report.Table{t, kept}
-	out.Text = append(out.Text, fmt.Sprintf("In the first world clients knew after %s s (half of them) to %s s that they had lost their connection, and then tried %d times in vain.",
-		num(all[0].Noticed.P50), num(all[0].Noticed.All), all[0].InVain))
-	out.Text = append(out.Text, fmt.Sprintf("The core is asked about those who come together: one question for many, the longer a storm lasts the more. At less than 20 per second and edge, as in a small run, each is a question of its own. Rooms and edges are %d.", s.Rooms+s.Edges))
+	out.Tables = []report.Table{worlds, t, kept}
+	out.Text = append(out.Text, fmt.Sprintf("The core is asked about those who come together: one question for many, %d at most, the longer a storm lasts the more. At less than %d per second and edge, as in a small run, each is a question of its own. Rooms and edges are %d.",
+		wire.MaxHellos, slowRate, s.Rooms+s.Edges))
 	return out, nil
+}
+
+// speed is a rate in words.
+func speed(megabits float64) string {
+	if megabits == 0 {
+		return "any speed"
+	}
+	return fmt.Sprintf("%g Mbit/s", megabits)
+}
+
+// words say what a world has.
+func (v Variant) words() string {
+	text := "Packets vanish far away: TCP’s own repetitions of what opens a connection spread the return."
+	if v.Unreachable {
+		text = "The office’s own network is down: a connection fails at once, and the clients’ jitter spreads the return."
+	}
+	if v.Told {
+		text += " But every client is told in one moment that the network is back, as operating systems do: what it waits for ends, and the edges’ admission is left."
+	}
+	if v.CoreAway > 0 {
+		text += fmt.Sprintf(" The core is away for %v longer than the network.", v.CoreAway)
+	}
+	if v.Megabits > 0 {
+		text += fmt.Sprintf(" The access has %s.", speed(v.Megabits))
+	}
+	return text
 }
 
 // cumulative is a line of how many of sorted times were there, in percent.
@@ -101,6 +127,29 @@ func stepped(counts []int, step time.Duration, most float64) (out []report.Point
 	return out
 }
 
+// welcomeLine is how many are taken in.
+func welcomeLine(_ *Office, all []*Outcome) (report.Figure, error) {
+	const step = 500 * time.Millisecond
+	p := report.NewPlot("seconds since the network is back", "clients welcomed, per second", 240)
+	last, most := time.Second, 1.0
+	for _, o := range all {
+		if n := len(o.returns); n > 0 {
+			last = max(last, o.returns[n-1]+step)
+		}
+		for _, n := range perStep(o.returns, last, step) {
+			most = max(most, float64(n)/step.Seconds())
+		}
+	}
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, last.Seconds(), 0, most*1.3
+	p.Grid()
+	for i, o := range all {
+		if err := p.Line(o.Variant.Name, i, false, stepped(perStep(o.returns, last, step), step, most)); err != nil {
+			return report.Figure{}, err
+		}
+	}
+	return picture("Accepted per second", "Clients that are welcome again, of all edges, in steps of half a second.", p, nil)
+}
+
 // triesLine is how many try to connect.
 func triesLine(s *Office, all []*Outcome) (report.Figure, error) {
 	const step = 500 * time.Millisecond
@@ -130,7 +179,7 @@ func triesLine(s *Office, all []*Outcome) (report.Figure, error) {
 			return report.Figure{}, err
 		}
 	}
-	return picture("How often clients try", "Attempts of all clients, in steps of half a second, on a logarithmic scale. With jitter they are spread over the window of the backoff; told all at once, they come in one moment.", p, nil)
+	return picture("How often clients try", "Attempts of all clients, in steps of half a second, on a logarithmic scale. Jitter spreads them over the window of the backoff; clients that are told that the network is back come in one moment.", p, nil)
 }
 
 // busyEdges is who waits at the edges.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,14 @@ func TestOffices(t *testing.T) {
 		if one.Ledger.Expected == 0 || one.Ledger.Delivered != one.Ledger.Expected {
 			t.Errorf("%s: %v", one.Variant.Name, one.Ledger)
 		}
+		if n := len(one.Line); n == 0 {
+			t.Errorf("%s: nobody looked at the nodes", one.Variant.Name)
+		} else if step := (one.Line[n-1].At - one.Line[0].At) / float64(n-1); math.Abs(step-lookTime.Seconds()) > 0.02 {
+			t.Errorf("%s: the nodes are looked at each %.3f s", one.Variant.Name, step)
+		}
+		if one.Rate <= 0 || float64(one.Peak) < one.Rate {
+			t.Errorf("%s: edges took %v/s, %d/s at the most", one.Variant.Name, one.Rate, one.Peak)
+		}
 		if total(one.CoreRequests) == 0 || one.Accepts["ok"] < o.Clients {
 			t.Errorf("%s: the core was asked %v, and edges took %v", one.Variant.Name, one.CoreRequests, one.Accepts)
 		}
@@ -64,7 +73,9 @@ func TestOffices(t *testing.T) {
 	if narrow, wide := max(once.Up.Longest, once.Down.Longest), max(jitter.Up.Longest, jitter.Down.Longest); narrow < 10*wide {
 		t.Errorf("an access of 2 Mbit/s has packets of all at once wait for %v ms, one of %v with jitter for %v", narrow, o.Access.Megabits, wide)
 	}
-	t.Run("report", func(t *testing.T) { reported(t, &s, &all, "Who is back when", "How often clients try") })
+	t.Run("report", func(t *testing.T) {
+		reported(t, &s, &all, "Who is back when", "Accepted per second", "How often clients try", "The access has 2 Mbit/s.", "away for 20s longer")
+	})
 	t.Run("what was lost is told", func(t *testing.T) {
 		for what, broken := range map[string]func(*Outcome){
 			"lost": func(o *Outcome) { o.Ledger.Lost = 1 }, "doubled": func(o *Outcome) { o.Ledger.Duplicated = 1 },

@@ -14,8 +14,10 @@ type Outcome struct {
 	Clients int     `json:"clients"`
 	// Noticed is from the loss of the network until clients knew of it, Back from its
 	// return until they were welcome again.
-	Noticed Spread `json:"noticed"`
-	Back    Spread `json:"back"`
+	Noticed Spread  `json:"noticed"`
+	Back    Spread  `json:"back"`
+	Rate    float64 `json:"accepted_per_s"`      // welcomes/s from the first to 90 % of them
+	Peak    int     `json:"accepted_per_s_peak"` // in the busiest tenth of a second, times ten
 	// Tries are those of a client from the network's return on, its last included.
 	Tries        float64        `json:"tries_mean"`
 	MostTries    int            `json:"tries_most"`
@@ -90,6 +92,7 @@ func (out *Outcome) travelled(trips []Trip, tries []time.Duration, begin, back t
 		out.returns = append(out.returns, max(0, t.Back-back))
 	}
 	out.Noticed, out.Back = spread(noticed), spread(out.returns)
+	out.Rate, out.Peak = pace(out.returns)
 	for _, t := range tries {
 		out.tries = append(out.tries, t-begin)
 		if t < back {
