@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -33,7 +35,22 @@ func TestMain(m *testing.M) {
 		_, _ = fmt.Fprint(os.Stderr, err)
 		os.Exit(1)
 	}
+	if len(os.Args) > 2 {
+		meet(os.Args[2])
+	}
 	os.Exit(0)
+}
+
+// meet waits until somebody at addr says that all are there.
+func meet(addr string) {
+	conn, err := net.Dial("tcp", addr)
+	if err == nil {
+		_, err = io.Copy(io.Discard, conn)
+	}
+	if err != nil {
+		_, _ = fmt.Fprint(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 func obey(_ context.Context, o sum) (total int, err error) {
@@ -52,13 +69,13 @@ func obey(_ context.Context, o sum) (total int, err error) {
 	return total, err
 }
 
-func testTeam(t *testing.T, n int) Team[sum, int] {
+func testTeam(t *testing.T, n int, args ...string) Team[sum, int] {
 	t.Helper()
 	binary, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	team, err := StartTeam[sum, int](n, binary, "obey")
+	team, err := StartTeam[sum, int](n, binary, append([]string{"obey"}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,6 +121,33 @@ func TestAWorkerThatIsNotWaitedForIsKilled(t *testing.T) {
 	}
 	if err := team.Stop(); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Errorf("stopped: %v", err)
+	}
+}
+
+// Workers that take their time to end take it together: each of these waits for the
+// other one.
+func TestAllAreStoppedAtOnce(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	met := make(chan error, 1)
+	go func() {
+		one, err := ln.Accept()
+		if err == nil {
+			defer one.Close()
+			var two net.Conn
+			if two, err = ln.Accept(); err == nil {
+				err = two.Close()
+			}
+		}
+		met <- err
+	}()
+	if err := testTeam(t, 2, ln.Addr().String()).Stop(); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(ln.Close(), <-met); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -134,11 +134,13 @@ func (t Team[O, W]) Each(ctx context.Context, order func(i int) O) ([]W, error) 
 	return words, g.Wait()
 }
 
-// Stop stops all.
+// Stop stops all, at the same time.
 func (t Team[O, W]) Stop() error {
-	var errs []error
-	for _, w := range t {
-		errs = append(errs, w.Stop())
+	errs := make([]error, len(t))
+	var all sync.WaitGroup
+	for i, w := range t {
+		all.Go(func() { errs[i] = w.Stop() })
 	}
+	all.Wait()
 	return errors.Join(errs...)
 }
