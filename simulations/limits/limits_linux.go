@@ -22,7 +22,7 @@ func Here() (l Limits, err error) {
 	for line := range strings.Lines(string(text)) {
 		if v, ok := strings.CutPrefix(line, "MemAvailable:"); ok {
 			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(v), " kB"), 10, 64)
-			l.Memory = kib << 10
+			l.Memory = Least(kib<<10, GroupMemory())
 			return l, err
 		}
 	}

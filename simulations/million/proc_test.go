@@ -1,9 +1,9 @@
 package million
 
 import (
-	"slices"
-	"strings"
 	"testing"
+
+	machine "selvedge/simulations/limits"
 )
 
 func TestTheKernelsAccountsAreRead(t *testing.T) {
@@ -37,11 +37,8 @@ func TestLimitsAreRead(t *testing.T) {
 		t.Errorf("no limit: %d", n)
 	}
 	file := written(t, "4096\t131072\tmax\n")
-	if a, b, c := number(file, 1), number(file, 2), number(file, 3); a != 131072 || b != 0 || c != 0 {
+	if a, b, c := machine.Number(file, 1), machine.Number(file, 2), machine.Number(file, 3); a != 131072 || b != 0 || c != 0 {
 		t.Errorf("numbers: %d, %d, %d", a, b, c)
-	}
-	if least(0, 7, 3, 0) != 3 || least(0, 0) != 0 || left(0, 5) != 0 || left(9, 5) != 4 || left(5, 5) != 1 {
-		t.Error("zero is a limit that isn't there")
 	}
 	l, err := readLimits()
 	if err != nil {
@@ -49,19 +46,5 @@ func TestLimitsAreRead(t *testing.T) {
 	}
 	if l.Available <= 0 || l.Files <= 0 || l.Ports <= 0 || l.Backlog <= 0 || l.TCP <= 0 || l.FileMax <= 0 || l.Threads <= 0 {
 		t.Errorf("this machine: %+v", l)
-	}
-}
-
-func TestControlGroupsAreFound(t *testing.T) {
-	one := groupDirs([]byte("9:name=systemd:/\n4:memory:/a/b\n3:cpuset:/\n"), "memory")
-	if got := strings.Join(one, " "); got != "/sys/fs/cgroup/memory/a/b /sys/fs/cgroup/memory/a /sys/fs/cgroup/memory" {
-		t.Errorf("version 1: %s", got)
-	}
-	two := groupDirs([]byte("0::/user.slice/x\n"), "memory")
-	if !slices.Equal(two, []string{"/sys/fs/cgroup/user.slice/x", "/sys/fs/cgroup/user.slice", "/sys/fs/cgroup"}) {
-		t.Errorf("version 2: %v", two)
-	}
-	if dirs := groupDirs([]byte("nonsense\n\n"), "memory"); dirs != nil {
-		t.Errorf("nonsense: %v", dirs)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	machine "selvedge/simulations/limits"
 )
 
 // errMemory stops a run before the machine runs out of memory.
@@ -16,7 +18,7 @@ var errMemory = errors.New("stopped: the machine runs out of memory")
 type sample struct {
 	At        float64 `json:"s"`         // since the first connect(2)
 	Sockets   int64   `json:"sockets"`   // TCP sockets in this network, both ends of each, half of them
-	Available int64   `json:"available"` // bytes
+	Available int64   `json:"available"` // bytes; of the machine, or of the control group if that is less
 	Edges     float64 `json:"edges"`     // CPUs used since the last sample, by process
 	Core      float64 `json:"core"`
 	Clients   float64 `json:"clients"`
@@ -67,13 +69,22 @@ func (w *watcher) watch(ctx context.Context, r *rig, stop context.CancelCauseFun
 			stop(err)
 			return
 		}
-		if k.Available < reserve {
-			stop(fmt.Errorf("%w: %.2f GiB are available, half of what was to be left to it are %.2f", errMemory, float64(k.Available)/gib, float64(reserve)/gib))
+		available := machine.Least(k.Available, machine.GroupMemory())
+		if err := suffices(available, reserve); err != nil {
+			stop(err)
 			return
 		}
-		w.add(r, k.Available, now.since(before))
+		w.add(r, available, now.since(before))
 		before = now
 	}
+}
+
+// suffices fails if too little memory is available to go on.
+func suffices(available, reserve int64) error {
+	if available >= reserve {
+		return nil
+	}
+	return fmt.Errorf("%w: %.2f GiB are available, half of what was to be left to it are %.2f", errMemory, float64(available)/gib, float64(reserve)/gib)
 }
 
 func (w *watcher) add(r *rig, available int64, s spent) {
