@@ -38,7 +38,7 @@ type Command struct {
 	MaxSockets     int           `help:"The most sockets; 0 = nine tenths of the file limit." default:"0"`
 	CacheBytes     int64         `help:"How much of the logs is kept in memory, in bytes." default:"268435456"`
 	SocketBudget   int           `help:"How much a slow socket may have pending, in bytes, before it has to catch up from the cache." default:"262144"`
-	Ping           time.Duration `help:"Time between pings of a socket; one that is silent for two of them is closed." default:"25s"`
+	Ping           time.Duration `help:"Time between pings of a socket; one that is silent for two of them is closed. At most 50m." default:"25s"`
 	Drain          time.Duration `help:"When told to stop: how long clients are given to move to other edges. 0 = none." default:"20s"`
 	DrainRate      int           `help:"When told to stop: at most so many clients are asked to move per second, also if --drain is over then. 0 = any number." default:"2000"`
 
@@ -120,6 +120,10 @@ func (c *Command) config(stdio *config.IO) (Config, error) {
 	}, nil
 }
 
+// MaxPing is the longest --ping: the sockets' turns are numbered by tenths of a second
+// in 15 bits.
+const MaxPing = 50 * time.Minute
+
 // check refuses numbers that an edge can't work with.
 func (c *Command) check() error {
 	switch {
@@ -131,8 +135,8 @@ func (c *Command) check() error {
 		return config.Usagef("--cache-bytes %d: use a positive number of bytes", c.CacheBytes)
 	case c.SocketBudget < 1:
 		return config.Usagef("--socket-budget %d: use a positive number of bytes", c.SocketBudget)
-	case c.Ping < time.Second:
-		return config.Usagef("--ping %s: use 1s or more", c.Ping)
+	case c.Ping < time.Second || c.Ping > MaxPing:
+		return config.Usagef("--ping %s: use 1s to %s", c.Ping, MaxPing)
 	case c.DrainRate < 0:
 		return config.Usagef("--drain-rate %d: use a positive number, or 0 for any", c.DrainRate)
 	case c.Drain < 0:

@@ -30,6 +30,7 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 		"no cache":          {append([]string{"--cache-bytes=0"}, dev...), "--cache-bytes 0"},
 		"no budget":         {append([]string{"--socket-budget=-5"}, dev...), "--socket-budget -5"},
 		"no ping":           {append([]string{"--ping=0s"}, dev...), "--ping 0s 1s"},
+		"hardly a ping":     {append([]string{"--ping=50m1s"}, dev...), "--ping 50m1s 1s 50m0s"},
 		"no handshakes":     {append([]string{"--max-handshakes=-1"}, dev...), "--max-handshakes -1"},
 		"no time to shake":  {append([]string{"--handshake-timeout=0s"}, dev...), "--handshake-timeout 0s 100ms"},
 		"a strange rate":    {append([]string{"--accept-rate=-2"}, dev...), "--accept-rate -2 -1"},

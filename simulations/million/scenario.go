@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"selvedge/edge"
 	"selvedge/simulations/load"
 	"selvedge/simulations/scenario"
 	"selvedge/topology/region"
@@ -93,7 +94,7 @@ func (s *Scenario) pace(cpus int) {
 	}
 	s.Ping = usualPing
 	if most := float64(cpuPings * cpus); float64(s.Sockets)/usualPing.Seconds() > 3*most {
-		s.Ping = time.Duration(float64(s.Sockets)/most) * time.Second
+		s.Ping = min(time.Duration(float64(s.Sockets)/most)*time.Second, edge.MaxPing)
 	}
 }
 
@@ -124,18 +125,19 @@ func (s *Scenario) Check() error {
 		}
 		return fmt.Errorf("%s: %d; want %d to %d", name, n, least, most)
 	}
-	span := func(name string, d, least time.Duration) error {
-		if d >= least && d <= maxTime {
+	between := func(name string, d, least, most time.Duration) error {
+		if d >= least && d <= most {
 			return nil
 		}
-		return fmt.Errorf("%s: %v; want %v to %v", name, d, least, maxTime)
+		return fmt.Errorf("%s: %v; want %v to %v", name, d, least, most)
 	}
+	span := func(name string, d, least time.Duration) error { return between(name, d, least, maxTime) }
 	errs := []error{
 		number("sockets", s.Sockets, 1, maxSockets), number("edge_sockets", s.EdgeSockets, 1, load.MaxSockets),
 		number("process_sockets", s.ProcessSockets, 1, load.MaxSockets), number("regions", len(s.Regions), 1, 100),
 		number("team", s.Team, 1, 100_000), number("in_flight", s.InFlight, 1, 100_000), number("message_bytes", s.MessageBytes, 0, maxMessageBytes),
 		number("publishes", s.Publishes, 1, maxPublishes), number("team_publishes", s.TeamPublishes, 1, maxPublishes),
-		span("ping", cmp.Or(s.Ping, usualPing), time.Second), span("settle", s.Settle, 0), span("idle", s.Idle, time.Second), span("patience", s.Patience, time.Second),
+		between("ping", cmp.Or(s.Ping, usualPing), time.Second, edge.MaxPing), span("settle", s.Settle, 0), span("idle", s.Idle, time.Second), span("patience", s.Patience, time.Second),
 		s.Estimate.check(),
 	}
 	for _, name := range s.Regions {

@@ -26,6 +26,7 @@ func TestScenarios(t *testing.T) {
 		"regions: [nowhere at all]":      "nowhere at all",
 		"regions: []":                    "regions: 0",
 		"ping: 1ms":                      "ping: 1ms",
+		"ping: 51m":                      "ping: 51m0s",
 		"idle: 3h":                       "idle: 3h",
 		"message_bytes: -1":              "message_bytes: -1",
 		"publishes: 0":                   "publishes: 0",
@@ -56,6 +57,7 @@ func TestPace(t *testing.T) {
 		{250_000, 2, 0, usualPing},
 		{1_000_000, 2, 0, 294 * time.Second},
 		{1_000_000, 16, 0, usualPing},
+		{6_000_000, 1, 0, 50 * time.Minute},
 		{1_000_000, 2, time.Minute, time.Minute},
 	} {
 		s := Scenario{Sockets: c.sockets, Ping: c.ping}
