@@ -159,14 +159,22 @@ func (u usage) since(before usage) spent {
 	return spent{took: u.at.Sub(before.at), edges: u.edges - before.edges, core: u.core - before.core, clients: u.clients - before.clients}
 }
 
+// fewPings is how many pings are too few to tell what one costs.
+const fewPings = 1000
+
 // less is s without what idleness costs: the core in the same time, edges and
-// clients with as many pings. A busy machine is late with these.
+// clients with as many pings. A busy machine is late with these. Where there were
+// few, also these in the same time.
 func (s spent) less(idle spent) spent {
+	of, all := s.pings, idle.pings
+	if all < fewPings {
+		of, all = int64(s.took), int64(idle.took)
+	}
 	part := func(d time.Duration, of, all int64) time.Duration {
 		return time.Duration(float64(d) * float64(of) / float64(max(all, 1)))
 	}
-	s.edges -= part(idle.edges, s.pings, idle.pings)
-	s.clients -= part(idle.clients, s.pings, idle.pings)
+	s.edges -= part(idle.edges, of, all)
+	s.clients -= part(idle.clients, of, all)
 	s.core -= part(idle.core, int64(s.took), int64(idle.took))
 	return s
 }

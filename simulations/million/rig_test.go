@@ -16,6 +16,14 @@ func TestIdlenessIsTakenOff(t *testing.T) {
 	if got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
+	// Of few pings nothing follows: then it is the time.
+	for _, pings := range []int64{0, 1, 999} {
+		idle.pings = pings
+		got, want := d.less(idle), spent{took: d.took, edges: time.Second, core: 100 * time.Millisecond, clients: time.Second, pings: 250}
+		if got != want {
+			t.Errorf("%d pings while it was idle: %+v, want %+v", pings, got, want)
+		}
+	}
 	if got := d.less(spent{}); got != d {
 		t.Errorf("nothing was measured of idleness: %+v", got)
 	}
