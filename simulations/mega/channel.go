@@ -14,7 +14,7 @@ const goal = 1.25
 
 const (
 	everybody = wire.RoomID("mega")
-	inFlight  = 200 // sockets between connection and welcome at once
+	inFlight  = 200 // sockets between connection and welcome at once, of floors and of few edges
 )
 
 // RunMega measures the mega-channel: it starts what it needs, and ends it. A message
@@ -124,7 +124,7 @@ func (m *megaRun) startOurs(ctx context.Context) error {
 	var groups []string
 	for i, e := range m.fleet.Edges {
 		groups = append(groups, ourGroup(i))
-		g := load.Group{Name: ourGroup(i), URLs: []string{socketURL(e)}, User: userPrefix, First: i * m.SocketsPerEdge, Sockets: m.SocketsPerEdge, InFlight: inFlight}
+		g := load.Group{Name: ourGroup(i), URLs: []string{socketURL(e)}, User: userPrefix, First: i * m.SocketsPerEdge, Sockets: m.SocketsPerEdge, InFlight: m.InFlight}
 		if err := m.arrive(ctx, g); err != nil {
 			return err
 		}
@@ -134,15 +134,20 @@ func (m *megaRun) startOurs(ctx context.Context) error {
 	return nil
 }
 
-// rest sees what the fleet does while nothing is published.
+// rest sees what the fleet does while nothing is published. It begins, and ends, with
+// all edges fit for traffic: connecting may have cost some their links.
 func (m *megaRun) rest(ctx context.Context) error {
-	if err := m.rested(ctx); err != nil {
-		return err
+	for _, step := range []func(context.Context) error{m.allReady, m.rested} {
+		if err := step(ctx); err != nil {
+			return err
+		}
 	}
 	m.progress("mega-channel: the fleet at rest, for %g s", m.Idle)
 	var err error
-	m.resting, err = m.idle(ctx, m.Idle)
-	return err
+	if m.resting, err = m.idle(ctx, m.Idle); err != nil {
+		return err
+	}
+	return m.allReady(ctx)
 }
 
 // pairs has both sides send by turns; the first pair isn't counted.

@@ -13,7 +13,7 @@ import (
 func testStage() Stage { return Stage{Seed: 1, Stderr: io.Discard, Settle: 100 * time.Millisecond} }
 
 func testChannel() Channel {
-	return Channel{Edges: 3, Regions: 2, SocketsPerEdge: 40, MessageBytes: 512, Publishes: 2, Gateways: 4, Idle: 0.1}
+	return Channel{Edges: 3, Regions: 2, SocketsPerEdge: 40, InFlight: 8, MessageBytes: 512, Publishes: 2, Gateways: 4, Idle: 0.1}
 }
 
 func TestEverybodyOnEveryGatewayGetsIt(t *testing.T) {
@@ -85,6 +85,20 @@ func TestARoomIsOnePublishAndALoopIsMany(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkSections(t, sections)
+}
+
+// So is a loop over those who are connected, if they are many.
+func TestALongLoopOverTheConnectedIsExtrapolated(t *testing.T) {
+	const everybody = probe + 100
+	res, err := RunRooms(t.Context(), testStage(), Rooms{
+		Members: everybody, Sockets: everybody, Edges: 1, MessageBytes: 512, Publishes: 1, AtOnce: 2, Batch: 10, Most: 0.001,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row := res.Rows[1]; row.How != "one by one" || !row.Extrapolated || row.Published >= probe || row.Whole <= row.Handler || row.Receipts != int64(row.Published) {
+		t.Errorf("%+v", row)
+	}
 }
 
 // A loop that would take too long is done in part, and its whole is computed.

@@ -154,21 +154,24 @@ func (r *rig) missing(ctx context.Context, group string, frames, want int64) err
 func (r *rig) end(failed error) error {
 	errs := []error{failed}
 	if failed != nil && r.fleet != nil && r.fleet.Core != nil && !errors.Is(failed, context.Canceled) {
-		r.progress("the end of what the core logged:\n%s", r.fleet.Core.Log())
+		r.progress("the end of what the nodes logged:\n%s", r.fleet.Logs())
 	}
 	if r.clients != nil {
 		if err := r.clients.Close(); failed == nil {
 			errs = append(errs, err)
 		}
 	}
-	for _, f := range r.floors {
-		if err := f.Close(); failed == nil {
-			errs = append(errs, err)
-		}
+	// A hundred floors, or edges, that leave one after the other would take a minute.
+	var all sync.WaitGroup
+	closed := make([]error, len(r.floors))
+	for i, f := range r.floors {
+		all.Go(func() { closed[i] = f.Close() })
+	}
+	all.Wait()
+	if failed == nil {
+		errs = append(errs, closed...)
 	}
 	if r.fleet != nil {
-		// A hundred edges that leave one after the other would take a minute.
-		var all sync.WaitGroup
 		for _, e := range r.fleet.Edges {
 			all.Go(e.Kill)
 		}

@@ -124,33 +124,30 @@ func (r *roomsRun) room(ctx context.Context) error {
 	return nil
 }
 
+// probe is how many channels tell how long a loop would take, where no smaller loop
+// does; so many take no longer than that is worth.
+const probe = 500
+
 // personal publishes to the channels of users, in the order of their numbers, by
-// loop number i. Of a loop that took too long with fewer channels it does a part.
+// loop number i. Of a loop that would take too long it does a part.
 func (r *roomsRun) personal(ctx context.Context, l loop, order []int, i int) error {
 	row := Row{Way: wayPersonal, How: l.how, Channels: len(order), Published: len(order)}
 	if len(r.rows) > len(r.loops()) { // the smaller loops are done
 		small := r.rows[1+i]
-		perSecond := float64(small.Published) / small.Handler * 1e3
-		row.Published = max(min(len(order), int(perSecond*r.Most)), 1)
+		row.Published = r.part(len(order), small.Published, small.Handler)
+	} else if len(order) > probe {
+		o, _, err := r.loopOver(ctx, l, order[:probe])
+		if err != nil {
+			return err
+		}
+		row.Published = r.part(len(order), probe, millis(o.handler))
 	}
 	row.Extrapolated = row.Published < len(order)
 	r.progress("rooms: %d of %d personal channels, %s", row.Published, row.Channels, l.how)
-	channels := make([]wire.Channel, row.Published)
-	there := make([]int, r.Sockets+1) // how many of the connected with a lower number are told
-	for k, user := range order[:row.Published] {
-		channels[k] = wire.InboxChannel(wire.UserID(load.UserID(userPrefix, user)))
-		if user < r.Sockets {
-			there[user+1] = 1
-			row.Receipts++
-		}
-	}
-	for k := range r.Sockets {
-		there[k+1] += there[k]
-	}
 	before := r.stored()
 	var o tellOutcome
 	w, err := r.measure(ctx, func() (err error) {
-		o, err = r.tell(ctx, l, channels, func(first, count int) int { return there[first+count] - there[first] })
+		o, row.Receipts, err = r.loopOver(ctx, l, order[:row.Published])
 		return err
 	})
 	if err != nil {
@@ -161,6 +158,29 @@ func (r *roomsRun) personal(ctx context.Context, l loop, order []int, i int) err
 	row.used(w.without(r.resting), 1)
 	r.rows = append(r.rows, row)
 	return nil
+}
+
+// part is how many of n channels a loop has time for that took so many ms for done.
+func (r *roomsRun) part(n, done int, ms float64) int {
+	return max(min(n, int(float64(done)/ms*1e3*r.Most)), 1)
+}
+
+// loopOver tells the users with these numbers, of whom so many are connected.
+func (r *roomsRun) loopOver(ctx context.Context, l loop, users []int) (o tellOutcome, receipts int64, err error) {
+	channels := make([]wire.Channel, len(users))
+	there := make([]int, r.Sockets+1) // how many of the connected with a lower number are told
+	for k, user := range users {
+		channels[k] = wire.InboxChannel(wire.UserID(load.UserID(userPrefix, user)))
+		if user < r.Sockets {
+			there[user+1] = 1
+			receipts++
+		}
+	}
+	for k := range r.Sockets {
+		there[k+1] += there[k]
+	}
+	o, err = r.tell(ctx, l, channels, func(first, count int) int { return there[first+count] - there[first] })
+	return o, receipts, err
 }
 
 // stored is how large the core's logs are, in bytes: the files of their messages.

@@ -18,6 +18,7 @@ type Channel struct {
 	Edges          int     `yaml:"edges"`   // gateways: real processes
 	Regions        int     `yaml:"regions"` // that they take turns in; each has its relays
 	SocketsPerEdge int     `yaml:"sockets_per_edge"`
+	InFlight       int     `yaml:"in_flight"`     // of these, in all, between connection and welcome at once
 	MessageBytes   int     `yaml:"message_bytes"` // of JSON, on the mean
 	Publishes      int     `yaml:"publishes"`     // each beside one of the floor; one more comes first and isn't counted
 	Gateways       int     `yaml:"gateways"`      // publishes to one gateway's members alone; they take turns
@@ -41,7 +42,7 @@ type Rooms struct {
 // Default is the scenario of a full run.
 func Default() Scenario {
 	return Scenario{
-		Mega:  Channel{Edges: 100, Regions: 25, SocketsPerEdge: 1000, MessageBytes: 1024, Publishes: 9, Gateways: 20, Idle: 5},
+		Mega:  Channel{Edges: 100, Regions: 25, SocketsPerEdge: 1000, InFlight: 32, MessageBytes: 1024, Publishes: 9, Gateways: 20, Idle: 5},
 		Rooms: Rooms{Members: 100_000, Sockets: 10_000, Edges: 3, MessageBytes: 1024, Publishes: 9, AtOnce: 16, Batch: 500, Most: 60},
 	}
 }
@@ -64,6 +65,7 @@ const (
 	maxPublishes = 1000
 	maxMembers   = 100_000 // that one call joins
 	maxAtOnce    = 256
+	maxInFlight  = 1000
 	maxSeconds   = 600
 )
 
@@ -85,6 +87,7 @@ func (s *Scenario) Check() error {
 	number("mega.regions", m.Regions, 1, maxRegions)
 	number("mega.sockets_per_edge", m.SocketsPerEdge, 1, maxPerEdge)
 	number("mega.edges x mega.sockets_per_edge", m.sockets(), 1, maxMembers)
+	number("mega.in_flight", m.InFlight, 1, maxInFlight)
 	number("mega.message_bytes", m.MessageBytes, 1, maxBytes)
 	number("mega.publishes", m.Publishes, 1, maxPublishes)
 	number("mega.gateways", m.Gateways, 1, maxPublishes)

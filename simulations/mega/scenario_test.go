@@ -12,6 +12,7 @@ func TestSizesAreChecked(t *testing.T) {
 		"mega.regions":                       func(s *Scenario) { s.Mega.Regions = 41 },
 		"mega.sockets_per_edge":              func(s *Scenario) { s.Mega.SocketsPerEdge = 18_001 },
 		"mega.edges x mega.sockets_per_edge": func(s *Scenario) { s.Mega.SocketsPerEdge = 1001 },
+		"mega.in_flight":                     func(s *Scenario) { s.Mega.InFlight = 0 },
 		"mega.message_bytes":                 func(s *Scenario) { s.Mega.MessageBytes = -1 },
 		"mega.publishes":                     func(s *Scenario) { s.Mega.Publishes = 0 },
 		"mega.gateways":                      func(s *Scenario) { s.Mega.Gateways = 0 },
