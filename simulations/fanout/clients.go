@@ -35,6 +35,10 @@ type host struct {
 type gateways interface {
 	// close ends them, and returns when nothing of them runs any more.
 	close() error
+	// astray is how many are fed by another than they were connected to.
+	astray() int64
+	// home has those return, some at a time.
+	home(ctx context.Context, atOnce int) error
 }
 
 func (h *host) handle(ctx context.Context, o order) (word, error) {
@@ -44,15 +48,20 @@ func (h *host) handle(ctx context.Context, o order) (word, error) {
 	case "drop":
 		return word{}, h.drop()
 	}
-	if h.tally == nil {
+	if h.all == nil {
 		return word{}, errors.New("nobody is connected")
 	}
 	switch o.Do {
+	case "home":
+		return word{}, h.all.home(ctx, o.InFlight)
 	case "begin":
 		h.tally.begin(o.Round, o.Publishes)
 		return word{}, nil
 	case "await":
-		return h.tally.await(ctx, int64(o.Count)*o.Publishes, time.Duration(o.Millis)*time.Millisecond)
+		err := h.tally.await(ctx, o.From, o.From+o.Publishes, int64(o.Count), time.Duration(o.Millis)*time.Millisecond)
+		return word{Astray: h.all.astray()}, err
+	case "tell":
+		return h.tally.tell()
 	}
 	return word{}, fmt.Errorf("no such order")
 }

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ type Command struct {
 	SocketsPerEdge int      `help:"Sockets of each of these. Default: 1000." placeholder:"N"`
 
 	WithoutRedis bool          `help:"Go on where redis-server isn't installed, without its tiers."`
-	Patience     time.Duration `help:"How long nothing may come before the rest counts as lost." default:"10s"`
+	Patience     time.Duration `help:"How long nothing may come before the rest counts as late, and as lost if it doesn't come in as long again; 0 = 30s." default:"0"`
 	Lose         int           `help:"Have gateways overlook every this many-th message, to see that it is noticed; 0 = none." default:"0" hidden:""`
 	Quick        bool          `help:"Small and short: a look, not figures to quote."`
 }
@@ -84,15 +85,15 @@ func (c *Command) Run(ctx context.Context, stdio *config.IO) error {
 	began := time.Now()
 	res := &Result{}
 	if s.does(partTiers) {
-		r := &rig{scenario: s, patience: c.Patience, stderr: stdio.Stderr}
+		r := &rig{scenario: s, patience: cmp.Or(max(c.Patience, 0), usualPatience), stderr: stdio.Stderr}
 		res, err = r.run(ctx, c.Lose)
 		if err = r.end(err); err != nil {
 			return err
 		}
 	}
 	var failed error // what was measured before that is told nevertheless
-	if res.Large, failed = c.large(ctx, stdio, &s); failed != nil && len(res.Rows) == 0 {
-		return failed
+	if res.Large, failed = c.large(ctx, stdio, &s); failed != nil && res.empty() {
+		return errors.Join(failed, c.outcome(res))
 	}
 	page, err := newReport(&s, res, time.Since(began))
 	if err != nil {
@@ -182,5 +183,6 @@ func (c *Command) asked() report.Asked {
 	a.Add(c.Seconds != 0, "--seconds %g", c.Seconds)
 	a.Add(len(c.Tiers) > 0, "--tiers %s", joined(c.Tiers))
 	a.Add(c.WithoutRedis, "--without-redis")
+	a.Add(c.Patience != 0, "--patience %s", c.Patience)
 	return a
 }

@@ -27,6 +27,9 @@ type Large struct {
 // does reports whether a part is measured.
 func (s *Scenario) does(part string) bool { return slices.Contains(s.Parts, part) }
 
+// empty reports whether nothing was measured.
+func (res *Result) empty() bool { return len(res.Rows) == 0 && res.Mega == nil && res.Rooms == nil }
+
 // fitsLarge reports why the large parts don't fit on this machine, with the
 // arithmetic.
 func (s *Scenario) fitsLarge() error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,9 @@ type links struct {
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 	errs chan error // capacity 1: the first follower that gave up
+
+	mu  sync.Mutex
+	all []*follower // guarded by mu
 }
 
 const (
@@ -35,6 +39,15 @@ const (
 	joinTries = 8
 	// relinkPause is the longest pause before a link that broke is made again.
 	relinkPause = 200 * time.Millisecond
+	// homeTime bounds the way home of those that are astray.
+	homeTime = 30 * time.Second
+)
+
+// Where a follower is fed.
+const (
+	nowhere int32 = iota
+	athome
+	astray // at its way back
 )
 
 func connectLinks(ctx context.Context, t *tally, o order) (gateways, error) {
@@ -52,6 +65,9 @@ func connectLinks(ctx context.Context, t *tally, o order) (gateways, error) {
 			return err
 		}
 		f.id = id
+		all.mu.Lock()
+		all.all = append(all.all, f)
+		all.mu.Unlock()
 		all.wg.Go(func() {
 			if err := f.run(run); err != nil {
 				select {
@@ -88,6 +104,47 @@ func (l *links) close() error {
 	}
 }
 
+// astray implements gateways.
+func (l *links) astray() (n int64) {
+	for _, f := range l.followers() {
+		if f.where.Load() == astray {
+			n++
+		}
+	}
+	return n
+}
+
+func (l *links) followers() []*follower {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.all)
+}
+
+// home implements gateways: those that are astray leave, and try their own upstream.
+// Where that has nothing for them, they go back.
+func (l *links) home(ctx context.Context, atOnce int) error {
+	all := l.followers()
+	ctx, cancel := context.WithTimeout(ctx, homeTime)
+	defer cancel()
+	err := each(ctx, 0, len(all), atOnce, func(ctx context.Context, n int) error {
+		f := all[n]
+		if !f.where.CompareAndSwap(astray, nowhere) {
+			return nil
+		}
+		f.link.Load().Close()
+		for f.where.Load() == nowhere {
+			if err := pause(ctx, lookEvery); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil // they are on their way, and counted
+	}
+	return err
+}
+
 // follower is one of links. The methods of link.Receiver are called from one
 // goroutine at a time: it follows one log.
 type follower struct {
@@ -103,6 +160,9 @@ type follower struct {
 	at   atomic.Uint64             // how far it has the log; link.Live = it has never been fed
 	over atomic.Bool               // the upstream does not have the log, or not any more
 	link atomic.Pointer[link.Link] // the one of now
+
+	where  atomic.Int32 // nowhere between two links
+	strays atomic.Bool  // link leads to back
 
 	sub subscriber // owned by the receiving goroutine
 }
@@ -129,7 +189,6 @@ func (f *follower) run(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil
 		case f.fed():
-			f.sub.tally.relinked.Add(1)
 			to, other = other, to
 		case tries == joinTries:
 			return fmt.Errorf("%s to %s: %w", f.name, f.to.Node, err)
@@ -157,13 +216,23 @@ func (f *follower) follow(ctx context.Context, tr *quic.Transport, to target) er
 		return err
 	}
 	f.over.Store(false)
+	f.strays.Store(to != f.to)
 	f.link.Store(l)
+	defer f.where.Store(nowhere)
+	again := f.fed()
+	if again { // told before what it brings
+		f.sub.tally.relinked.Add(1)
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- l.Run(ctx) }()
 	if err := l.Open(dialing, f.log, wire.Seq(f.at.Load()), 1, []wire.Key{f.key}); err != nil {
+		if again {
+			f.sub.tally.relinked.Add(-1)
+		}
 		l.Close()
 		return errors.Join(err, <-ended)
 	}
+	f.here()
 	err = <-ended
 	if f.over.Load() {
 		err = fmt.Errorf("%s: %w", to.Node, errElsewhere)
@@ -173,6 +242,7 @@ func (f *follower) follow(ctx context.Context, tr *quic.Transport, to target) er
 
 // Records implements link.Receiver.
 func (f *follower) Records(_ wire.LogID, records []tail.Record) {
+	f.here()
 	for i := range records {
 		switch r := &records[i]; r.Kind {
 		case tail.Frame:
@@ -196,6 +266,17 @@ func (f *follower) fed() bool { return wire.Seq(f.at.Load()) != link.Live }
 func (f *follower) reach(at wire.Seq) {
 	if !f.fed() || f.at.Load() < uint64(at) {
 		f.at.Store(uint64(at))
+	}
+}
+
+// here notes where it is fed, or is about to be.
+func (f *follower) here() {
+	at := athome
+	if f.strays.Load() {
+		at = astray
+	}
+	if f.where.Load() != at {
+		f.where.Store(at)
 	}
 }
 

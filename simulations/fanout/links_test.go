@@ -50,8 +50,10 @@ func newFeed(t *testing.T) *feed {
 }
 
 // publish appends message n of the first round.
-func (f *feed) publish(p payloads, n int64) {
-	text := p.text(stamp{round: 1, n: n, at: load.Now()})
+func (f *feed) publish(p payloads, n int64) { f.publishIn(p, 1, n) }
+
+func (f *feed) publishIn(p payloads, round, n int64) {
+	text := p.text(stamp{round: round, n: n, at: load.Now()})
 	data := append(wire.Data{0xda, byte(len(text) >> 8), byte(len(text))}, text...)
 	seq := f.log.End(0) + 1
 	body := wire.AppendBody(nil, &wire.Post{Ch: channel, TS: 1, Data: data})
@@ -61,6 +63,17 @@ func (f *feed) publish(p payloads, n int64) {
 // order is for gateways of f.
 func (f *feed) order(count int) order {
 	return order{Kind: kindLink, Targets: []target{{Addr: f.addr, Node: "core-1", Region: "us-east"}}, Channel: string(channel), Count: count, InFlight: 2, Bytes: 200}
+}
+
+// came waits until so many gateways have publishes 0 to n, and tells what came.
+func came(t *testing.T, tl *tally, n, gateways int64) word {
+	t.Helper()
+	err := tl.await(t.Context(), 0, n, gateways, 20*time.Second)
+	w, tellErr := tl.tell()
+	if err := errors.Join(err, tellErr); err != nil || w.Receipts != n*gateways || w.Doubled != 0 || w.Late != 0 {
+		t.Fatalf("%d came, %d of them late, %d twice, %d should have: %v", w.Receipts, w.Late, w.Doubled, n*gateways, err)
+	}
+	return w
 }
 
 // A gateway whose link breaks is back by itself, and has each message once: those of
@@ -75,30 +88,19 @@ func TestLinksResume(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	await := func(want int64) word {
-		t.Helper()
-		w, err := tl.await(t.Context(), want, 20*time.Second)
-		if err != nil || w.Receipts != want || w.Doubled != 0 {
-			t.Fatalf("%d came, %d of them twice, %d should have: %v", w.Receipts, w.Doubled, want, err)
-		}
-		return w
-	}
 	for n := range int64(4) {
 		f.publish(p, n)
 	}
-	await(12)
+	came(t, tl, 4, 3)
 	f.server.Reset("try")
 	for n := range int64(4) {
 		f.publish(p, 4+n)
 	}
-	if w := await(24); w.Relinked != 3 {
+	if w := came(t, tl, 8, 3); w.Relinked != 3 {
 		t.Errorf("%d links were made anew, 3 were cut", w.Relinked)
 	}
 	if err := all.close(); err != nil {
 		t.Error(err)
-	}
-	if tl.stray.Load() != 0 {
-		t.Errorf("%d came that are not of the round", tl.stray.Load())
 	}
 }
 
@@ -114,8 +116,8 @@ func TestLinksResumeInAnEmptyLog(t *testing.T) {
 	}
 	f.server.Reset("try")
 	f.publish(p, 0)
-	if w, err := tl.await(t.Context(), 1, 20*time.Second); err != nil || w.Receipts != 1 || w.Relinked != 1 {
-		t.Errorf("%+v, %v", w, err)
+	if w := came(t, tl, 1, 1); w.Relinked != 1 {
+		t.Errorf("%+v", w)
 	}
 	if err := all.close(); err != nil {
 		t.Error(err)
@@ -136,14 +138,11 @@ func TestLinksGoToTheCore(t *testing.T) {
 	}
 	relay.publish(p, 0)
 	core.publish(p, 0)
-	if w, err := tl.await(t.Context(), 1, 20*time.Second); err != nil || w.Receipts != 1 {
-		t.Fatalf("%+v, %v", w, err)
-	}
+	came(t, tl, 1, 1)
 	core.publish(p, 1)
 	relay.server.Reset("try")
-	w, err := tl.await(t.Context(), 2, 20*time.Second)
-	if err != nil || w.Receipts != 2 || w.Doubled != 0 || w.Relinked != 1 {
-		t.Errorf("%+v, %v", w, err)
+	if w := came(t, tl, 2, 1); w.Relinked != 1 {
+		t.Errorf("%+v", w)
 	}
 	if err := all.close(); err != nil {
 		t.Error(err)
@@ -163,14 +162,81 @@ func TestLinksLeaveWhoIsBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	relay.publish(p, 0)
-	if w, err := tl.await(t.Context(), 1, 20*time.Second); err != nil || w.Receipts != 1 {
-		t.Fatalf("%+v, %v", w, err)
-	}
+	came(t, tl, 1, 1)
 	relay.server.Reset("try")
 	relay.publish(p, 1)
-	w, err := tl.await(t.Context(), 2, 20*time.Second)
-	if err != nil || w.Receipts != 2 || w.Doubled != 0 || w.Relinked != 2 {
-		t.Errorf("%+v, %v", w, err)
+	if w := came(t, tl, 2, 1); w.Relinked != 2 {
+		t.Errorf("%+v", w)
+	}
+	if err := all.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// One that had to leave its relay is told of as long as it is at the core; asked to, it
+// goes home, and has each message once.
+func TestLinksGoHome(t *testing.T) {
+	relay, core := newFeed(t), newFeed(t)
+	p := newPayloads(200)
+	o := relay.order(2)
+	o.Do, o.Back = "connect", &target{Addr: core.addr, Node: "core-1"}
+	h := &host{}
+	obeyed := func(o order) word {
+		t.Helper()
+		w, err := h.handle(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	await := func(n, astray int64) {
+		t.Helper()
+		if w := obeyed(order{Do: "await", From: n, Publishes: 1, Count: 2, Millis: 20_000}); w.Astray != astray {
+			t.Errorf("publish %d: %d are astray, want %d", n, w.Astray, astray)
+		}
+	}
+	obeyed(o)
+	obeyed(order{Do: "begin", Round: 1, Publishes: 4})
+	publish := func(n int64) {
+		relay.publish(p, n)
+		core.publish(p, n)
+	}
+	publish(0)
+	await(0, 0)
+	relay.server.Reset("try")
+	core.publish(p, 1) // who has it is at the core
+	await(1, 2)
+	relay.publish(p, 1)
+	obeyed(order{Do: "home", InFlight: 2})
+	publish(2)
+	await(2, 0)
+	core.server.Reset("try") // nobody is there
+	publish(3)
+	await(3, 0)
+	if w := obeyed(order{Do: "tell"}); w.Receipts != 8 || w.Doubled != 0 || w.Late != 0 || w.Relinked != 4 {
+		t.Errorf("%+v", w)
+	}
+	obeyed(order{Do: "drop"})
+}
+
+// A dial that fails is no link that was made anew.
+func TestLinksThatAreNotMade(t *testing.T) {
+	relay := newFeed(t)
+	tl := &tally{payloads: newPayloads(200)}
+	tl.begin(1, 1)
+	o := relay.order(1)
+	o.Back = &target{Addr: relay.addr, Node: "core-2"} // nobody has this name
+	all, err := connectLinks(t.Context(), tl, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	relay.publish(tl.payloads, 0)
+	came(t, tl, 1, 1)
+	tl.begin(2, 1)
+	relay.server.Reset("try")
+	relay.publishIn(tl.payloads, 2, 0)
+	if w := came(t, tl, 1, 1); w.Relinked != 1 {
+		t.Errorf("%d links were made anew, one could be", w.Relinked)
 	}
 	if err := all.close(); err != nil {
 		t.Error(err)

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"selvedge/simulations/load"
+	"selvedge/simulations/orders"
 )
 
 const (
@@ -20,6 +22,10 @@ const (
 	settle = 300 * time.Millisecond
 	// between is the pause between single publishes.
 	between = 20 * time.Millisecond
+	// usualPatience is how long nothing may come before the rest counts as late or lost,
+	// and connectTime bounds all connecting of a number of gateways.
+	usualPatience = 30 * time.Second
+	connectTime   = 5 * time.Minute
 )
 
 // Result is what was measured, and computed from it.
@@ -57,7 +63,9 @@ func (r *rig) measure(ctx context.Context) (*Result, error) {
 			failed[t.name] = true
 			res.Failed = append(res.Failed, fmt.Sprintf("%s, %d gateways: %v", t.label, n, err))
 			r.progress("%s, %d gateways: %v: left out from here on", t.label, n, err)
-			if _, err := r.clients.Each(ctx, func(int) order { return order{Do: "drop"} }); err != nil {
+			// Those whose order was not obeyed are killed.
+			_ = r.clients.Stop()
+			if r.clients, err = orders.StartTeam[order, word](r.scenario.Processes, r.binary, r.clientArgs...); err != nil {
 				return res, err
 			}
 		}
@@ -104,8 +112,8 @@ func (r *rig) report(row *Row) {
 	if row.CutShort {
 		short = ", cut short"
 	}
-	r.progress("%-26s %5d gateways, %-6s %4d publishes: last receipt p50 %.1f, p99 %.1f ms; lost %d, doubled %d%s",
-		label(row.Tier), row.N, row.Mode, row.Publishes, row.Last.P50, row.Last.P99, row.Lost, row.Doubled, short)
+	r.progress("%-26s %5d gateways, %-6s %4d publishes: last receipt p50 %.1f, p99 %.1f ms; lost %d, late %d, doubled %d, made anew %d, astray %d%s",
+		label(row.Tier), row.N, row.Mode, row.Publishes, row.Last.P50, row.Last.P99, row.Lost, row.Late, row.Doubled, row.Relinked, row.Astray, short)
 }
 
 // share is the part of n gateways that load process i holds.
@@ -121,14 +129,23 @@ func (r *rig) join(ctx context.Context, t *tier, n int) error {
 			return err
 		}
 	}
-	_, err := r.clients.Each(ctx, func(i int) order {
+	most := cmp.Or(r.connectTime, connectTime)
+	within, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	_, err := r.clients.Each(within, func(i int) order {
 		o := t.connect
-		o.Do, o.InFlight = "connect", max(1, inFlight/len(r.clients))
+		o.Do, o.InFlight = "connect", r.atOnce()
 		o.First, o.Count = r.share(i, n)
 		return o
 	})
+	if ctx.Err() == nil && within.Err() != nil {
+		return fmt.Errorf("not all were connected within %v: %w", most, err)
+	}
 	return err
 }
+
+// atOnce is how many gateways of a process connect at once.
+func (r *rig) atOnce() int { return max(1, inFlight/len(r.clients)) }
 
 // rest sees what a tier takes while nothing is published.
 func (r *rig) rest(ctx context.Context, t *tier, into *Idle) (rate, error) {
@@ -164,6 +181,12 @@ func (r *rig) mode(ctx context.Context, t *tier, n int, idle rate, rate, publish
 	if rate > 0 {
 		row.Mode = fmt.Sprintf("%d/s", rate)
 	}
+	r.round++
+	for _, o := range []order{{Do: "home", InFlight: r.atOnce()}, {Do: "begin", Round: r.round, Publishes: int64(publishes)}} {
+		if _, err := r.clients.Each(ctx, func(int) order { return o }); err != nil {
+			return row, err
+		}
+	}
 	sentBefore, err := r.sent(ctx, t)
 	if err != nil {
 		return row, err
@@ -172,17 +195,16 @@ func (r *rig) mode(ctx context.Context, t *tier, n int, idle rate, rate, publish
 	if err != nil {
 		return row, err
 	}
-	var got tallies
 	if rate == 0 {
-		for range publishes {
-			if err := r.shots(ctx, t, n, 0, 1, &got); err != nil {
+		for k := range publishes {
+			if err := r.shots(ctx, t, 0, k, 1, &row); err != nil {
 				return row, err
 			}
 			if err := pause(ctx, between); err != nil {
 				return row, err
 			}
 		}
-	} else if err := r.shots(ctx, t, n, rate, publishes, &got); err != nil {
+	} else if err := r.shots(ctx, t, rate, 0, publishes, &row); err != nil {
 		return row, err
 	}
 	if err := pause(ctx, settle); err != nil {
@@ -196,7 +218,9 @@ func (r *rig) mode(ctx context.Context, t *tier, n int, idle rate, rate, publish
 	if err != nil {
 		return row, err
 	}
-	got.fill(&row)
+	if err := r.tell(ctx, &row); err != nil {
+		return row, err
+	}
 	used := now.since(before)
 	row.Wall = now.at.Sub(before.at).Seconds()
 	for i, d := range used.centre {
@@ -213,62 +237,63 @@ func (r *rig) mode(ctx context.Context, t *tier, n int, idle rate, rate, publish
 	return row, nil
 }
 
-// tallies is what the gateways of all processes received.
-type tallies struct {
-	receipts, doubled, relinked int64
-	took, last                  []int64
-}
-
-// fill tells it.
-func (g *tallies) fill(row *Row) {
-	longest := int64(0)
-	if len(g.last) > 0 {
-		longest = slices.Max(g.last)
-	}
-	row.Receipts, row.Doubled, row.Relinked = g.receipts, g.doubled, g.relinked
-	row.Lost = int64(row.Publishes)*int64(row.N) - g.receipts
-	row.Receipt, row.Last = counted(g.took, longest), times(g.last)
-}
-
-// shots publishes so many, at a rate or at once if that is 0, and waits until all
-// gateways have all.
-func (r *rig) shots(ctx context.Context, t *tier, n, rate, publishes int, into *tallies) error {
-	r.round++
-	_, err := r.clients.Each(ctx, func(int) order { return order{Do: "begin", Round: r.round, Publishes: int64(publishes)} })
-	if err != nil {
-		return err
-	}
-	if err := r.publish(ctx, t, rate, publishes); err != nil {
+// shots publishes so many from a number on, at a rate or at once if that is 0, and
+// waits until all gateways have them.
+func (r *rig) shots(ctx context.Context, t *tier, rate, from, publishes int, row *Row) error {
+	if err := r.publish(ctx, t, rate, from, publishes); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
+	return r.await(ctx, from, publishes, row)
+}
+
+// await waits until all gateways have these publishes, or nothing came for too long.
+func (r *rig) await(ctx context.Context, from, publishes int, row *Row) error {
 	words, err := r.clients.Each(ctx, func(i int) order {
-		_, count := r.share(i, n)
-		return order{Do: "await", Publishes: int64(publishes), Count: count, Millis: r.patience.Milliseconds()}
+		_, count := r.share(i, row.N)
+		return order{Do: "await", From: int64(from), Publishes: int64(publishes), Count: count, Millis: r.patience.Milliseconds()}
 	})
+	astray := int64(0)
+	for _, w := range words {
+		astray += w.Astray
+	}
+	row.Astray = max(row.Astray, astray)
+	return err
+}
+
+// tell asks what came of a round. What is missing has one more time to come: then it
+// is late, and not lost.
+func (r *rig) tell(ctx context.Context, row *Row) error {
+	if err := r.await(ctx, 0, row.Publishes, row); err != nil {
+		return err
+	}
+	words, err := r.clients.Each(ctx, func(int) order { return order{Do: "tell"} })
 	if err != nil {
 		return err
 	}
-	last := make([]int64, publishes)
+	var took []int64
+	last := make([]int64, row.Publishes)
 	for _, w := range words {
-		into.receipts += w.Receipts
-		into.doubled += w.Doubled
-		into.took = merge(into.took, w.Took)
-		into.relinked += w.Relinked
-		if len(w.Last) != publishes {
+		row.Receipts += w.Receipts
+		row.Late += w.Late
+		row.Doubled += w.Doubled
+		row.Relinked += w.Relinked
+		took = merge(took, w.Took)
+		if len(w.Last) != row.Publishes {
 			return errors.New("a load process tells of other publishes than there were")
 		}
 		for k, v := range w.Last {
 			last[k] = max(last[k], v)
 		}
 	}
-	into.last = append(into.last, last...)
+	row.Lost = int64(row.Publishes)*int64(row.N) - row.Receipts
+	row.Receipt, row.Last = counted(took, slices.Max(last)), times(last)
 	return nil
 }
 
-// publish publishes at a rate, each by itself, whether those before are through or
+// publish publishes from a number on at a rate, each by itself, whether those before are through or
 // not. A publish that its publisher is late for counts from when it was due; how
 // exactly the publisher sleeps doesn't count.
-func (r *rig) publish(ctx context.Context, t *tier, rate, publishes int) error {
+func (r *rig) publish(ctx context.Context, t *tier, rate, from, publishes int) error {
 	p := newPayloads(r.scenario.PayloadBytes)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(publishers)
@@ -286,7 +311,7 @@ func (r *rig) publish(ctx context.Context, t *tier, rate, publishes int) error {
 				at = due
 			}
 		}
-		g.Go(func() error { return t.publish(ctx, p.text(stamp{round: r.round, n: int64(k), at: at})) })
+		g.Go(func() error { return t.publish(ctx, p.text(stamp{round: r.round, n: int64(from + k), at: at})) })
 	}
 	return g.Wait()
 }

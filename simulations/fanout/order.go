@@ -37,9 +37,10 @@ type order struct {
 	InFlight int      `json:"inflight,omitempty"` // how many connect at once
 	Bytes    int      `json:"bytes,omitempty"`    // of a payload
 
-	// begin
+	// begin, await
 	Round     int64 `json:"round,omitempty"`
-	Publishes int64 `json:"publishes,omitempty"` // at most; await: as many as there were
+	Publishes int64 `json:"publishes,omitempty"` // of the round; await: as many as are awaited
+	From      int64 `json:"from,omitempty"`      // await: number of the first of these
 	Millis    int64 `json:"ms,omitempty"`        // await: patience
 }
 
@@ -47,11 +48,16 @@ func (o order) String() string { return fmt.Sprintf("%s %s", o.Do, o.Kind) }
 
 // word is what answers an order.
 type word struct {
+	// await
+	Astray int64 `json:"astray,omitempty"` // links that are not where they were made to
+
+	// tell
 	Receipts int64   `json:"receipts,omitempty"`
-	Doubled  int64   `json:"doubled,omitempty"`
-	Relinked int64   `json:"relinked,omitempty"`
-	Took     []int64 `json:"took,omitempty"` // a histogram's counts
-	Last     []int64 `json:"last,omitempty"` // ns, by publish
+	Late     int64   `json:"late,omitempty"`     // of the receipts: nobody waited for them any more
+	Doubled  int64   `json:"doubled,omitempty"`  // since it was told last: came again, or of another round
+	Relinked int64   `json:"relinked,omitempty"` // since it was told last
+	Took     []int64 `json:"took,omitempty"`     // a histogram's counts
+	Last     []int64 `json:"last,omitempty"`     // ns, by publish
 }
 
 // team are the processes of subscribers.

@@ -27,9 +27,13 @@ const publishers = 64
 // rig is all that runs, on this machine.
 type rig struct {
 	scenario Scenario
-	patience time.Duration // how long nothing may come before the rest counts as lost
+	patience time.Duration // how long nothing may come before the rest counts as late or lost
 	stderr   io.Writer
 	temp     string // of Redis
+
+	connectTime time.Duration // what connecting all may take; 0 = 5 minutes
+	binary      string        // of all processes but Redis
+	clientArgs  []string
 
 	redis    *redisServer
 	cluster  []*redisServer
@@ -48,27 +52,28 @@ func (r *rig) progress(format string, args ...any) {
 // start starts what the scenario needs. End the rig, also after an error.
 func (r *rig) start(ctx context.Context, clients ...string) error {
 	s := &r.scenario
-	binary, err := os.Executable()
-	if err != nil {
+	var err error
+	if r.binary, err = os.Executable(); err != nil {
 		return err
 	}
+	r.clientArgs = clients
 	r.progress("starting what the tiers need: %v", s.Tiers)
 	if r.temp, err = os.MkdirTemp("", "selvedge-fanout-"); err != nil {
 		return err
 	}
-	if r.clients, err = orders.StartTeam[order, word](s.Processes, binary, clients...); err != nil {
+	if r.clients, err = orders.StartTeam[order, word](s.Processes, r.binary, clients...); err != nil {
 		return err
 	}
 	if err := r.startRedis(ctx); err != nil {
 		return err
 	}
 	if s.has(tierDirect) {
-		if r.direct, err = fleet.Run(ctx, fleet.Config{Binary: binary}); err != nil {
+		if r.direct, err = fleet.Run(ctx, fleet.Config{Binary: r.binary}); err != nil {
 			return err
 		}
 	}
 	if s.has(tierRelays, tierSockets) {
-		r.regional, err = fleet.Run(ctx, fleet.Config{Binary: binary, EdgeFlags: []string{
+		r.regional, err = fleet.Run(ctx, fleet.Config{Binary: r.binary, EdgeFlags: []string{
 			"--accept-rate", "0", "--max-sockets", strconv.Itoa(s.most() + spareFiles),
 		}})
 		if err != nil {

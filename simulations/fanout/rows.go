@@ -25,8 +25,10 @@ type Row struct {
 	Publishes int   `json:"publishes"`
 	Receipts  int64 `json:"receipts"`
 	Lost      int64 `json:"lost"`
+	Late      int64 `json:"late"` // of the receipts, not of the lost: nothing had come at their process for as long as the patience
 	Doubled   int64 `json:"doubled"`
-	Relinked  int64 `json:"relinked"`  // connections that broke, and came back and resumed
+	Relinked  int64 `json:"relinked"`  // connections that broke, or left the core for their relay, and resumed elsewhere or there; since the row before
+	Astray    int64 `json:"astray"`    // the most links that were at the core instead of their relay, when publishes were through
 	CutShort  bool  `json:"cut_short"` // fewer were published than in the time at the rate: see Scenario.MaxWork
 
 	// From the moment of a publish, or the one in which it was due if its publisher

@@ -134,9 +134,12 @@ func picture(title, alt string, p *report.Plot) (report.Figure, error) {
 	return report.Figure{Title: title, Alt: alt, SVG: svg}, err
 }
 
-// overN draws a figure of each tier over the number of gateways; nil = it is zero
-// everywhere, which no logarithmic axis has.
+// overN draws a figure of each tier over the number of gateways; nil = there are
+// none, or it is zero everywhere, which no logarithmic axis has.
 func (res *Result) overN(y, mode string, of func(*Row) float64) (*report.Plot, error) {
+	if len(res.tiers()) == 0 {
+		return nil, nil
+	}
 	p := report.NewPlot("gateways", y, 330)
 	p.Log(true, true)
 	var at plot.ConstantTicks
@@ -205,7 +208,7 @@ func lasts(s *Scenario, res *Result) (report.Section, error) {
 	}
 	t := report.Table{
 		Caption: "The last receipt of each publish, in ms; p99 of few publishes is the worst of them",
-		Head:    []string{"tier", "gateways", "mode", "publishes", "p50", "p95", "p99", "worst", "receipts lost", "twice", "links made anew"},
+		Head:    []string{"tier", "gateways", "mode", "publishes", "p50", "p95", "p99", "worst", "receipts lost", "late", "twice", "links made anew", "links at the core instead of a relay"},
 	}
 	for _, row := range res.Rows {
 		n := fmt.Sprint(row.Publishes)
@@ -214,12 +217,18 @@ func lasts(s *Scenario, res *Result) (report.Section, error) {
 		}
 		t.Rows = append(t.Rows, []string{
 			label(row.Tier), fmt.Sprint(row.N), row.Mode, n, num(row.Last.P50), num(row.Last.P95), num(row.Last.P99), num(row.Last.Max),
-			fmt.Sprint(row.Lost), fmt.Sprint(row.Doubled), fmt.Sprint(row.Relinked),
+			fmt.Sprint(row.Lost), fmt.Sprint(row.Late), fmt.Sprint(row.Doubled), fmt.Sprint(row.Relinked), fmt.Sprint(row.Astray),
 		})
 	}
 	out.Tables = []report.Table{t}
 	if slices.ContainsFunc(res.Rows, func(r Row) bool { return r.CutShort }) {
 		out.Text = append(out.Text, fmt.Sprintf("“A burst”: at this rate the machine can't keep up, or not for long; so no more were published than single ones would take %g s for.", s.MaxWork))
+	}
+	if slices.ContainsFunc(res.Rows, func(r Row) bool { return r.Late > 0 }) {
+		out.Text = append(out.Text, "“Late”: they came after nothing had come at their process for as long as the patience; they are among the receipts, and their times among the times.")
+	}
+	if slices.ContainsFunc(res.Rows, func(r Row) bool { return r.Astray > 0 }) {
+		out.Text = append(out.Text, "“Links at the core instead of a relay”: the most of them when a publish was through. A link that breaks is made anew at the other of the two, and tries its relay again before the next mode; what the core does in such a row is not what relays leave to it.")
 	}
 	return out, nil
 }

@@ -96,6 +96,12 @@ func (s *streams) of(fd int) *stream {
 	return s.conns[fd]
 }
 
+// astray implements gateways: nobody is.
+func (*streams) astray() int64 { return 0 }
+
+// home implements gateways: all are.
+func (*streams) home(context.Context, int) error { return nil }
+
 // close ends the thread, then the connections.
 func (s *streams) close() error {
 	if s.wake >= 0 {

@@ -17,26 +17,36 @@ type round struct {
 	id        int64
 	publishes int64 // numbers from 0 up to this one are taken
 
-	took     histogram
-	last     []atomic.Int64 // by publish: how long the slowest receipt took, in ns
-	receipts atomic.Int64   // each subscriber's first of each publish
-	doubled  atomic.Int64
-	relinked int64 // the tally's, when the round began
+	took histogram
+	last []atomic.Int64 // by publish: how long the slowest receipt took, in ns
+	came []atomic.Int64 // by publish: subscribers that have it
+	over atomic.Int64   // those below this one are not waited for any more
+	late atomic.Int64   // of came: when it was over
 }
 
 // begin begins a round.
 func (t *tally) begin(id, publishes int64) {
-	t.now.Store(&round{id: id, publishes: publishes, last: make([]atomic.Int64, publishes), relinked: t.relinked.Load()})
+	t.now.Store(&round{id: id, publishes: publishes, last: make([]atomic.Int64, publishes), came: make([]atomic.Int64, publishes)})
+}
+
+// receipts is how many subscribers have these publishes.
+func (r *round) receipts(from, to int64) (n int64) {
+	for i := from; i < to; i++ {
+		n += r.came[i].Load()
+	}
+	return n
 }
 
 // tally counts what all subscribers of one process receive. Safe for concurrent use.
 type tally struct {
 	payloads payloads
 	lose     int64                 // overlook every this many-th message; 0 = none
-	came     atomic.Int64          // messages, if some are overlooked
+	missed   atomic.Int64          // messages, if some are overlooked
 	now      atomic.Pointer[round] // nil = none
 
+	// Since they were told last.
 	relinked atomic.Int64 // connections that broke and came back
+	doubled  atomic.Int64 // receipts of what the subscriber has
 	stray    atomic.Int64 // receipts of rounds that are over
 
 	mu    sync.Mutex
@@ -55,7 +65,10 @@ func (t *tally) fault(err error) {
 func (t *tally) complaint() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.wrong
+	if t.wrong != nil {
+		return fmt.Errorf("a gateway: %w", t.wrong)
+	}
+	return nil
 }
 
 // subscriber is one gateway. It belongs to whoever receives for it.
@@ -72,7 +85,7 @@ func (s *subscriber) receive(b []byte) {
 		s.tally.fault(err)
 		return
 	}
-	if !ok || s.tally.lose > 0 && s.tally.came.Add(1)%s.tally.lose == 0 {
+	if !ok || s.tally.lose > 0 && s.tally.missed.Add(1)%s.tally.lose == 0 {
 		return
 	}
 	took := load.Now() - st.at
@@ -86,7 +99,7 @@ func (s *subscriber) receive(b []byte) {
 	}
 	bit := uint64(1) << (st.n % 64)
 	if s.seen[st.n/64]&bit != 0 {
-		r.doubled.Add(1)
+		s.tally.doubled.Add(1)
 		return
 	}
 	s.seen[st.n/64] |= bit
@@ -95,24 +108,28 @@ func (s *subscriber) receive(b []byte) {
 	for old := last.Load(); took > old && !last.CompareAndSwap(old, took); {
 		old = last.Load()
 	}
-	r.receipts.Add(1)
+	if st.n < r.over.Load() {
+		r.late.Add(1)
+	}
+	r.came[st.n].Add(1) // at last: this may end a wait
 }
 
 // lookEvery is how often a wait looks whether all has come.
 const lookEvery = 5 * time.Millisecond
 
-// await waits until so many receipts have come, or none did for as long as patience.
-func (t *tally) await(ctx context.Context, want int64, patience time.Duration) (word, error) {
+// await waits until so many subscribers have each of these publishes, or nothing came
+// for as long as patience. What comes of them after that is late.
+func (t *tally) await(ctx context.Context, from, to, each int64, patience time.Duration) error {
 	r := t.now.Load()
-	if r == nil {
-		return word{}, errors.New("there is no round")
+	if r == nil || from < 0 || to > r.publishes {
+		return errors.New("there is no such round")
 	}
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	came, moved := int64(-1), time.Now()
 	for {
-		n := r.receipts.Load()
-		if n >= want {
+		n := r.receipts(from, to)
+		if n >= each*(to-from) {
 			break
 		}
 		if now := time.Now(); n != came {
@@ -122,16 +139,27 @@ func (t *tally) await(ctx context.Context, want int64, patience time.Duration) (
 		}
 		select {
 		case <-ctx.Done():
-			return word{}, ctx.Err()
+			return ctx.Err()
 		case <-look.C:
 		}
 	}
-	w := word{Receipts: r.receipts.Load(), Doubled: r.doubled.Load(), Took: r.took.counts(), Relinked: t.relinked.Load() - r.relinked}
+	r.over.Store(max(to, r.over.Load()))
+	return t.complaint()
+}
+
+// tell is what came of the round so far. What came twice, or was not of the round,
+// is told once: with the next round if it came after this.
+func (t *tally) tell() (word, error) {
+	r := t.now.Load()
+	if r == nil {
+		return word{}, errors.New("there is no round")
+	}
+	w := word{
+		Receipts: r.receipts(0, r.publishes), Late: r.late.Load(), Doubled: t.doubled.Swap(0) + t.stray.Swap(0), Relinked: t.relinked.Swap(0),
+		Took: r.took.counts(),
+	}
 	for i := range r.last {
 		w.Last = append(w.Last, r.last[i].Load())
 	}
-	if err := t.complaint(); err != nil {
-		return w, fmt.Errorf("a gateway: %w", err)
-	}
-	return w, nil
+	return w, t.complaint()
 }

@@ -221,7 +221,7 @@ func (res *Result) judge(tier string) string {
 	add(open, "2,000 were not tried (%s)")
 	line := fmt.Sprintf("%s: %s. So %s.", label(tier), strings.Join(where, "; "), strings.Join(parts, "; "))
 	// Of few gateways the time is the way there, and says nothing of throughput.
-	if row := res.largest(tier); row.N >= easyGateways && row.Last.P50 > 0 {
+	if row := res.largest(tier); row != nil && row.N >= easyGateways && row.Last.P50 > 0 {
 		perSecond := float64(row.N) / row.Last.P50 * 1000
 		line += fmt.Sprintf(" One publish to %d makes %.0f deliveries/s; computed from that alone, 10 publishes/s fill the machine at %.0f gateways, and 100/s at %.0f.", row.N, perSecond, perSecond/10, perSecond/100)
 	}
