@@ -17,7 +17,7 @@ func edgeSection(s *Edge, kills []*Kill) (report.Section, error) {
 				"Its clients, of the Go SDK, know the siblings and resume there with their cursors; %d others are at each sibling before, and stay. Clients, edges and core share this machine’s CPUs.",
 				1+s.Siblings, s.Sockets, s.PublishesPerSecond, s.Rooms, min(s.RoomsEach, s.Rooms), s.Residents),
 			fmt.Sprintf("Medians of %d runs, each with a cluster of its own. Pictures are of the first.", len(kills)),
-			fmt.Sprintf("The core was asked %.0f times; what it may be asked is once per room and edge, %d, however many clients come.", m.CoreRequests, m.Bound),
+			fmt.Sprintf("The core was asked %.0f times; what it may be asked is once per room and edge, or once for 48 clients if that is more (a question takes 64 at most): %d.", m.CoreRequests, m.Bound),
 		},
 	}
 	k := kills[0]

@@ -30,7 +30,7 @@ type Kill struct {
 	Tries  float64 `json:"tries_mean"`
 
 	CoreRequests map[string]int `json:"core_requests"` // by kind, from the kill until a second after the last was back
-	Bound        int            `json:"bound"`         // channels + edges
+	Bound        int            `json:"bound"`         // rooms + edges, or what so many clients' hellos need if that is more
 	Accepts      map[string]int `json:"accepts"`       // at the siblings, by result
 
 	// CPU from the kill until the last was back, less what as much time took before the
@@ -228,7 +228,7 @@ func (k *kill) storm(ctx context.Context) (*Kill, error) {
 	}
 	stop()
 	looks.Wait()
-	out := &Kill{Movers: k.Sockets, siblings: k.Siblings, Bound: k.Rooms + len(k.fleet.Edges), Line: k.line, CPU: k.cpu}
+	out := &Kill{Movers: k.Sockets, siblings: k.Siblings, Bound: max(k.Rooms+len(k.fleet.Edges), (k.Sockets+hellosAQuestion-1)/hellosAQuestion), Line: k.line, CPU: k.cpu}
 	out.CoreRequests, out.Accepts = grew(after.requests, before.requests), grew(after.accepts, before.accepts)
 	out.travelled(words, k.began)
 	spent := used.since(usedBefore).beyond(usedCalm.since(first), float64(took)/float64(calm))

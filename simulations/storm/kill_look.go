@@ -133,6 +133,9 @@ func (out *Kill) travelled(words []crewWord, began time.Duration) {
 const (
 	slowRate       = 20
 	eagerQuestions = 50
+	// hellosAQuestion is how many clients a question is taken to ask for, on average, in a
+	// storm; at most it is wire.MaxHellos, 64.
+	hellosAQuestion = 48
 )
 
 // mayAsk is how often the core may be asked: once per channel and edge, however many

@@ -126,7 +126,7 @@ func keys(all *results) (out []report.Key) {
 		m := medianKill(all.kills)
 		out = append(out,
 			report.Key{Value: num(m.BackAll), Unit: "s", Text: fmt.Sprintf("real: until all %d clients of a killed edge have resumed elsewhere; half of them after %s s", m.Movers, num(m.Back50))},
-			report.Key{Value: fmt.Sprintf("%.0f", m.CoreRequests), Unit: fmt.Sprintf("of %d", m.Bound), Text: "real: questions to the core meanwhile; at most one per room and edge, however many clients"},
+			report.Key{Value: fmt.Sprintf("%.0f", m.CoreRequests), Unit: fmt.Sprintf("of %d", m.Bound), Text: "real: questions to the core meanwhile; at most one per room and edge, or for 48 clients if that is more"},
 		)
 	}
 	for _, o := range all.offices[:min(2, len(all.offices))] {
