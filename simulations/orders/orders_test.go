@@ -135,7 +135,7 @@ func TestAllAreStoppedAtOnce(t *testing.T) {
 	go func() {
 		one, err := ln.Accept()
 		if err == nil {
-			defer one.Close()
+			defer func() { _ = one.Close() }()
 			var two net.Conn
 			if two, err = ln.Accept(); err == nil {
 				err = two.Close()
