@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"selvedge/simulations/child"
 )
 
 // Play runs f in a bubble of its own, with a folder for files, which is removed
@@ -14,10 +16,11 @@ import (
 // on a channel of outer's would stop the bubble's clock. Play then fails with outer's
 // error, whatever f said.
 func Play(outer context.Context, t *testing.T, f func(ctx context.Context, dir string) error) error {
-	dir, err := os.MkdirTemp("", "selvedge-simulate-")
+	dir, err := child.Folder("simulate")
 	if err != nil {
 		return err
 	}
+	defer func() { _ = os.RemoveAll(dir) }() // also when f ends the test, or panics; whether it can be is told below
 	Clean()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -1,3 +1,3 @@
-// Package child starts processes that don't outlive who started them, however
-// that one ended.
+// Package child has processes and folders that don't outlive who started them,
+// however that one ended.
 package child

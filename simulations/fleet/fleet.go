@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"selvedge/simulations/child"
 )
 
 // Config is what a fleet is made of.
@@ -61,7 +63,7 @@ func Run(ctx context.Context, cfg Config) (*Fleet, error) {
 	f := &Fleet{cfg: cfg}
 	if cfg.Data == "" {
 		var err error
-		if f.temp, err = os.MkdirTemp("", "selvedge-fleet-"); err != nil {
+		if f.temp, err = child.Folder("fleet"); err != nil {
 			return f, err
 		}
 		f.cfg.Data = f.temp

@@ -70,6 +70,9 @@ func (n *Node) await(ctx context.Context, patience time.Duration) error {
 	for !Ready(ctx, n.Admin) {
 		select {
 		case <-n.done:
+			if n.err == nil {
+				return fmt.Errorf("%s ended at its start, without an error: %s", n.Name, n.log)
+			}
 			return fmt.Errorf("%s ended at its start: %w: %s", n.Name, n.err, n.log)
 		case <-ctx.Done():
 			return fmt.Errorf("%s was not ready in time: %s", n.Name, n.log)
