@@ -194,5 +194,10 @@ func (c *WithinCommand) Run() error {
 	if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("setns: %w", err)
 	}
+	// Package child had the kernel kill this process when its parent ends. It meant the first
+	// thread: exec keeps the setting of the thread that calls it, and this may be another.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("prctl(PR_SET_PDEATHSIG): %w", err)
+	}
 	return fmt.Errorf("%s: %w", c.Line[0], unix.Exec(c.Line[0], c.Line, exec.Command(c.Line[0]).Environ()))
 }

@@ -93,12 +93,33 @@ func ms(d time.Duration) float64 {
 const (
 	maxConns    = 5000
 	maxMessages = 100_000
+	maxRTT      = 2000 // ms
+	maxLoss     = 0.2
 )
+
+// check looks at all flags, before anything is measured.
+func (c *TCPCommand) check() error {
+	if c.Conns < 1 || c.Conns > maxConns || c.Messages < 1 || c.Messages > maxMessages || c.Every < time.Millisecond {
+		return config.Usagef("--conns 1 to %d, --messages 1 to %d, --every 1ms or more", maxConns, maxMessages)
+	}
+	for _, flag := range []struct {
+		name   string
+		values []float64
+		most   float64
+	}{{"--rtt", c.RTT, maxRTT}, {"--loss", c.Loss, maxLoss}} {
+		for _, v := range flag.values {
+			if fits := v >= 0 && v <= flag.most; !fits { // false for NaN
+				return config.Usagef("%s %v: want 0 to %v", flag.name, v, flag.most)
+			}
+		}
+	}
+	return nil
+}
 
 // Run measures.
 func (c *TCPCommand) Run(ctx context.Context, stdio *config.IO) error {
-	if c.Conns < 1 || c.Conns > maxConns || c.Messages < 1 || c.Messages > maxMessages || c.Every < time.Millisecond {
-		return config.Usagef("--conns 1 to %d, --messages 1 to %d, --every 1ms or more", maxConns, maxMessages)
+	if err := c.check(); err != nil {
+		return err
 	}
 	m := Measured{
 		Command: c.line(), Date: time.Now().Format(time.DateOnly), Kernel: setting("/proc/sys/kernel/osrelease"),
@@ -108,9 +129,6 @@ func (c *TCPCommand) Run(ctx context.Context, stdio *config.IO) error {
 	for _, rtt := range c.RTT {
 		for _, loss := range c.Loss {
 			way := netsim.Path{Delay: time.Duration(rtt / 2 * float64(time.Millisecond)), Loss: loss}
-			if way.Delay < 0 || way.Delay > time.Second || loss < 0 || loss > 0.2 {
-				return config.Usagef("--rtt 0 to 2000, --loss 0 to 0.2")
-			}
 			sorted, err := measureTCP(ctx, c.Seed, way, m.Load)
 			if err != nil {
 				return fmt.Errorf("%v ms, %v lost: %w", rtt, loss, err)
@@ -133,7 +151,10 @@ func (c *TCPCommand) Run(ctx context.Context, stdio *config.IO) error {
 }
 
 func (c *TCPCommand) line() string {
-	return fmt.Sprintf("selvedge simulate tcp --seed %d --conns %d --messages %d --every %v", c.Seed, c.Conns, c.Messages, c.Every)
+	list := func(values []float64) string {
+		return strings.Trim(strings.ReplaceAll(fmt.Sprint(values), " ", ","), "[]")
+	}
+	return fmt.Sprintf("selvedge simulate tcp --seed %d --loss %s --rtt %s --conns %d --messages %d --every %v", c.Seed, list(c.Loss), list(c.RTT), c.Conns, c.Messages, c.Every)
 }
 
 // setting is what a file of the kernel says, "" if there is none.
