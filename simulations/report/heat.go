@@ -11,7 +11,7 @@ import (
 )
 
 // Heat is a matrix as colours with its numbers: a row of values for each name, from
-// the top, a column for each name.
+// the top, a column for each name. What is not known is NaN, a dash without a colour.
 func Heat(x, y string, names []string, values [][]float64) (*Plot, error) {
 	n := len(names)
 	if n == 0 || len(values) != n {
@@ -21,7 +21,9 @@ func Heat(x, y string, names []string, values [][]float64) (*Plot, error) {
 	var most float64
 	for _, row := range values {
 		for _, v := range row {
-			most = max(most, v)
+			if !math.IsNaN(v) {
+				most = max(most, v)
+			}
 		}
 	}
 	p.Add(&cells{values, most})
@@ -31,6 +33,10 @@ func Heat(x, y string, names []string, values [][]float64) (*Plot, error) {
 	for i, row := range values {
 		for j, v := range row {
 			at = append(at, Point{float64(j), float64(n - 1 - i)})
+			if math.IsNaN(v) {
+				texts, colours = append(texts, "–"), append(colours, ink)
+				continue
+			}
 			texts = append(texts, fmt.Sprintf("%.0f", v))
 			colours = append(colours, on(shade(v/most)))
 		}
@@ -72,6 +78,9 @@ func (c *cells) Plot(canvas draw.Canvas, p *plot.Plot) {
 	for i, row := range c.values {
 		top := float64(len(c.values)-1-i) + 0.5
 		for j, v := range row {
+			if math.IsNaN(v) {
+				continue
+			}
 			left := float64(j) - 0.5
 			canvas.FillPolygon(shade(v/c.most), []vg.Point{
 				{X: x(left), Y: y(top - 1)},

@@ -9,8 +9,11 @@ import (
 // by those who don't tell red from green.
 var ramp = []color.NRGBA{{0xfb, 0xe6, 0x9a, 0xff}, {0xf6, 0xb2, 0x6b, 0xff}, {0xe2, 0x73, 0x6a, 0xff}, {0xa8, 0x43, 0x7f, 0xff}, {0x4b, 0x2a, 0x7b, 0xff}}
 
-// shade is the colour of a part of the whole, 0 to 1.
+// shade is the colour of a part of the whole, 0 to 1. A part of nothing (NaN) is none.
 func shade(part float64) color.NRGBA {
+	if math.IsNaN(part) {
+		part = 0
+	}
 	at := min(max(part, 0), 1) * float64(len(ramp)-1)
 	i := min(int(at), len(ramp)-2)
 	mix := func(a, b uint8) uint8 { return uint8(math.Round(float64(a) + (at-float64(i))*(float64(b)-float64(a)))) }

@@ -203,6 +203,9 @@ func TestTheRampGrowsDarker(t *testing.T) {
 			t.Errorf("at %d %% the text has the ground's lightness", i)
 		}
 	}
+	if shade(math.NaN()) != shade(0) {
+		t.Error("a part of nothing is not nothing")
+	}
 	if shade(-1) != shade(0) || shade(2) != shade(1) {
 		t.Error("beyond its ends the scale goes on")
 	}
@@ -222,5 +225,28 @@ func TestLabelsCoverNothing(t *testing.T) {
 	}
 	if at := label(vg.Point{X: 195, Y: 50}, 40, within, &taken); at.X > 195 {
 		t.Errorf("at the edge a text leaves the picture: %v", at)
+	}
+}
+
+// Where nothing is known a matrix has a dash and no colour, and a map of zeros is one.
+func TestPicturesOfNothing(t *testing.T) {
+	heat, err := Heat("to", "from", []string{"A", "B"}, [][]float64{{math.NaN(), 20}, {0, math.NaN()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	svg, err := heat.SVG("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The most that is known is the darkest.
+	if text := string(svg); strings.Count(text, ">–</text>") != 2 || strings.Count(text, "<path") != 2 || strings.Contains(text, "NaN") || !strings.Contains(text, "#4B2A7B") {
+		t.Error(text)
+	}
+	world, err := Map([]Place{{Name: "Home", Home: true}, {Name: "Away", Lon: 90}}, "ms")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := world.SVG(""); err != nil {
+		t.Error(err)
 	}
 }
