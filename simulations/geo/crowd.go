@@ -194,10 +194,11 @@ func (c *crowd) publish(ctx context.Context) error {
 	for r := range c.publishers {
 		wg.Go(func() {
 			dice, rooms := c.p.dice(1, r), c.p.scenario.Rooms
+			var at time.Duration
 			for k := r; ; k++ {
-				gap := time.Duration(dice.ExpFloat64() / c.p.peak * float64(time.Second))
-				at := time.Since(begin) + gap
-				if at >= c.p.last || wait(ctx, gap) != nil {
+				// Of the plan alone: in real time, what is late makes nothing later.
+				at += time.Duration(dice.ExpFloat64() / c.p.peak * float64(time.Second))
+				if at >= c.p.last || wait(ctx, at-time.Since(begin)) != nil {
 					return
 				}
 				if dice.Float64()*c.p.peak >= c.p.rate(r, at) {
@@ -231,9 +232,10 @@ func (c *crowd) publishOne(ctx context.Context, region, room int) error {
 	return nil
 }
 
-// oceanFrames is how many frames the edges outside of the core's region had from
-// another region so far.
-func (c *crowd) oceanFrames(ctx context.Context) (sum int64, err error) {
+// oceanFrames is how many frames a region's edges had from another region so far, by
+// region; none of the core's.
+func (c *crowd) oceanFrames(ctx context.Context) ([]int64, error) {
+	sums := make([]int64, len(c.p.atlas.regions))
 	h := c.http(backendHost) // a node dials others at times of its own, so which ports are free there varies
 	for i, r := range c.p.edges {
 		if r == c.p.atlas.core {
@@ -241,11 +243,11 @@ func (c *crowd) oceanFrames(ctx context.Context) (sum int64, err error) {
 		}
 		m, err := metrics(ctx, h, fmt.Sprintf("http://%v/metrics", world.EdgeHost(i).Addr(world.AdminPort)))
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		sum += int64(m[`selvedge_link_frames_total{direction="in",scope="ocean"}`])
+		sums[r] += int64(m[`selvedge_link_frames_total{direction="in",scope="ocean"}`])
 	}
-	return sum, nil
+	return sums, nil
 }
 
 func metrics(ctx context.Context, h *http.Client, url string) (fleet.Metrics, error) {

@@ -26,6 +26,7 @@ func cumulative(p *report.Plot, from float64, curves []curve) error {
 			low, high = min(low, max(0.5, ms(at(c.sorted, 0.001)))), max(high, ms(at(c.sorted, 0.9995)))
 		}
 	}
+	low = min(low, high) // of no times at all, an empty picture
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = low*from, high*1.1, 0, 1
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, report.Decades{}
 	p.Y.Tick.Marker = report.Every{Step: 0.25, Label: func(v float64) string {
@@ -34,6 +35,9 @@ func cumulative(p *report.Plot, from float64, curves []curve) error {
 	p.Legend.Left = true
 	p.Grid()
 	for _, c := range curves {
+		if len(c.sorted) == 0 {
+			continue
+		}
 		const steps = 400
 		var points []report.Point
 		for i := range steps + 1 {

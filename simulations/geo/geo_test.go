@@ -79,6 +79,16 @@ func toEdges(t *testing.T, o *Outcome) {
 	if want := 112 + 47.0; o.Matrix[2][1] < want || o.Matrix[2][1] > want+30 {
 		t.Errorf("from Southeast Asia to clients in Germany: %v ms, and the ways alone are %v", o.Matrix[2][1], want)
 	}
+	frames, bytes, quiet := int64(0), int64(0), int64(0)
+	for _, r := range o.Regions[1:] { // the first is the core's, and all links are its
+		frames, bytes, quiet = frames+r.OceanFrames, bytes+r.OceanBytes, quiet+r.QuietBytes
+		if r.OceanFrames != int64(o.Published) || r.OceanBytes < 512*r.OceanFrames {
+			t.Errorf("%s: %d frames and %d bytes for %d messages", r.Name, r.OceanFrames, r.OceanBytes, o.Published)
+		}
+	}
+	if frames != o.OceanFrames || bytes != o.Oceans.Links || quiet != o.Quiet.Links || o.Regions[0].OceanBytes != bytes {
+		t.Errorf("%d frames, %d bytes and %d in a silent time, by region, of %d, %d and %d", frames, bytes, quiet, o.OceanFrames, o.Oceans.Links, o.Quiet.Links)
+	}
 	if o.OceanFrames != 2*int64(o.Published) {
 		t.Errorf("%d frames between regions for %d messages: two regions should have each once", o.OceanFrames, o.Published)
 	}

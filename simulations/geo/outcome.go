@@ -1,7 +1,9 @@
 package geo
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -21,7 +23,7 @@ type Outcome struct {
 	CoreToAll   Quantiles     `json:"core_to_client"` // all clients together
 	SendToAll   Quantiles     `json:"send_to_client"`
 	Welcome     Quantiles     `json:"welcome"`       // from a client's first SYN, without TLS
-	Matrix      [][]float64   `json:"matrix_p50_ms"` // from the publisher's send, by its region, to clients, by theirs
+	Matrix      matrix        `json:"matrix_p50_ms"` // from the publisher's send, by its region, to clients, by theirs
 	Moves       []Move        `json:"moves,omitempty"`
 	OceanFrames int64         `json:"ocean_frames"` // on links into regions other than the core's
 	Oceans      Oceans        `json:"ocean_bytes"`  // while publishing
@@ -42,6 +44,24 @@ type Outcome struct {
 	stamped  []stamped         // by region
 }
 
+// matrix is figures of pairs of regions; NaN = there was no message from one to the other,
+// null in a file.
+type matrix [][]float64
+
+// MarshalJSON is json.Marshaler's.
+func (m matrix) MarshalJSON() ([]byte, error) {
+	out := make([][]*float64, len(m))
+	for i, row := range m {
+		out[i] = make([]*float64, len(row))
+		for k := range row {
+			if !math.IsNaN(row[k]) {
+				out[i][k] = &row[k]
+			}
+		}
+	}
+	return json.Marshal(out)
+}
+
 // Region is what the members of one region saw. From the core is from the moment in
 // which its log had the message.
 type Region struct {
@@ -54,6 +74,10 @@ type Region struct {
 	CoreToClient Quantiles `json:"core_to_client"`
 	SendToClient Quantiles `json:"send_to_client"`
 	Welcome      Quantiles `json:"welcome"` // of clients, from their first SYN, without TLS
+	// What links carry between this region and others; of the core's region, no frames.
+	OceanFrames int64 `json:"ocean_frames"`      // to this region's edges
+	OceanBytes  int64 `json:"ocean_bytes"`       // both ways, while publishing
+	QuietBytes  int64 `json:"ocean_quiet_bytes"` // in half a minute in which nobody published
 }
 
 // outcome is what the recorder knows, when all is over.
@@ -69,7 +93,7 @@ func (r *recorder) outcome(p *plan) *Outcome {
 		o.Missing += len(r.messages) - a.got
 		o.Twice += a.twice
 	}
-	o.Matrix = make([][]float64, n)
+	o.Matrix = make(matrix, n)
 	var edges, core, sent []time.Duration
 	for to := range n {
 		first := r.first(to)
@@ -97,7 +121,11 @@ func (r *recorder) outcome(p *plan) *Outcome {
 					pair = append(pair, a.at-m.sent)
 				}
 			}
-			o.Matrix[from] = append(o.Matrix[from], quantiles(pair).P50)
+			p50 := math.NaN()
+			if len(pair) > 0 {
+				p50 = quantiles(pair).P50
+			}
+			o.Matrix[from] = append(o.Matrix[from], p50)
 		}
 	}
 	o.CoreToEdge, o.CoreToAll, o.SendToAll = quantiles(edges), quantiles(core), quantiles(sent)

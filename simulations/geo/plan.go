@@ -86,7 +86,7 @@ func (p *plan) play(outer context.Context, t *testing.T) (out *Outcome, err erro
 // run is what happens in the bubble.
 func (p *plan) run(ctx context.Context, dir string) (out *Outcome, err error) {
 	spots := p.layOut()
-	oceans := &traffic{spots: spots}
+	oceans := newTraffic(spots, len(p.atlas.regions))
 	rec := newRecorder(len(p.atlas.regions))
 	cfg := world.Config{
 		Seed: p.seed, Dir: dir, Home: p.scenario.Core, Path: p.path(spots), Watch: p.watching(oceans),
@@ -178,8 +178,12 @@ func (p *plan) measure(ctx context.Context, w *world.World, crowd *crowd, oceans
 	}
 	stats := w.Net.Stats()
 	out := rec.outcome(p)
-	out.Quiet, out.Oceans, out.Took = quiet, bytes, took
-	out.OceanFrames = frames - framesBefore
+	out.Quiet, out.Oceans, out.Took = quiet.oceans, bytes.oceans, took
+	for i := range out.Regions {
+		r := &out.Regions[i]
+		r.OceanFrames, r.OceanBytes, r.QuietBytes = frames[i]-framesBefore[i], bytes.regional[i], quiet.regional[i]
+		out.OceanFrames += r.OceanFrames
+	}
 	out.Virtual, out.Packets, out.PacketsLost = w.Net.Since(), stats.Sent, stats.Lost
 	return out, nil
 }

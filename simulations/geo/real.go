@@ -24,9 +24,11 @@ const (
 	// mostDrift is how much this machine's clock may have been set meanwhile: messages
 	// bear the core's stamp by that clock.
 	mostDrift = 500 * time.Microsecond
-	// mostReal bounds a real run, and mostRealHosts its edges and clients.
+	// mostReal bounds a real run; mostRealEdges its edges, which are processes; and
+	// mostRealHosts edges and clients, which have an address of a namespace each.
 	mostReal      = time.Hour
 	mostRealEdges = 40
+	mostRealHosts = 2000
 )
 
 // crossing is one scenario, played twice.
@@ -228,6 +230,9 @@ func (c *crossing) check() error {
 		if problems := o.sound(); len(problems) > 0 {
 			errs = append(errs, fmt.Errorf("%s: messages were not delivered as promised: %v", [2]string{"virtual time", "real processes"}[i], problems))
 		}
+	}
+	if c.virtual.Published != c.real.Published {
+		errs = append(errs, fmt.Errorf("%d messages were published in virtual time, and %d by real processes: the two were not asked the same", c.virtual.Published, c.real.Published))
 	}
 	legs, off := c.legs(), 0
 	worst := &legs[0]

@@ -1,9 +1,6 @@
 package geo
 
 import (
-	"errors"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"selvedge/internal/config"
 	"selvedge/simulations/netsim"
 	"selvedge/simulations/report/reporttest"
 	"selvedge/simulations/world"
@@ -71,6 +67,8 @@ func TestTheWorldsMustAgree(t *testing.T) {
 	lost.Missing = 3
 	none := pretend(p, 1, 10, 50, 60)
 	none.stamped[1].client = nil
+	more := pretend(p, 1, 10, 50, 60)
+	more.Published = 2
 	for name, c := range map[string]struct {
 		real *Outcome
 		want string // "" = they agree
@@ -80,6 +78,7 @@ func TestTheWorldsMustAgree(t *testing.T) {
 		"longer":      {pretend(p, 1, 10, 50, 63), "1 of 4 medians differ by more than 2ms; most, from the core to clients in Germany West Central: 60.0 ms in virtual time and 63.0 ms"},
 		"shorter":     {pretend(p, 1, 10, 45, 56), "2 of 4 medians differ by more than 2ms; most, from the core to the edge in Germany West Central"},
 		"lost":        {lost, "real processes: messages were not delivered as promised: [3 deliveries never came]"},
+		"more":        {more, "1 messages were published in virtual time, and 2 by real processes"},
 		"nothing":     {none, "Germany West Central: nothing came to clients"},
 	} {
 		both := &crossing{plan: p, virtual: pretend(p, 1, 10, 50, 60), real: c.real, effort: Effort{Busy: 0.9}}
@@ -125,37 +124,24 @@ func TestCPUsAreCounted(t *testing.T) {
 	}
 }
 
-// What a killed run left is removed by the next; what runs, and what is somebody else's, is not.
-func TestKilledRunsAreSweptUp(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
-	const gone = 1 << 30 // no process has such a number
-	dirs := map[string]bool{
-		fmt.Sprintf("%s%d-1", dirPrefix, gone):        false,
-		fmt.Sprintf("%s%d-1", dirPrefix, os.Getpid()): true,
-		"selvedge-geo-other":                          true,
-	}
-	for name := range dirs {
-		if err := os.MkdirAll(filepath.Join(os.TempDir(), name, "data"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	sweep()
-	for name, want := range dirs {
-		if _, err := os.Stat(filepath.Join(os.TempDir(), name)); errors.Is(err, os.ErrNotExist) == want {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
 func TestRealIsBounded(t *testing.T) {
-	s := small()
-	a, err := newAtlas(&s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []Command{{Real: -time.Second}, {Real: 2 * time.Hour}} {
-		if err := c.cross(t.Context(), &config.IO{Stdout: io.Discard, Stderr: io.Discard}, &s, a); err == nil || !strings.Contains(err.Error(), "--real") {
-			t.Errorf("--real %v: %v", c.Real, err)
+	few, many, often := Default(), Default(), Default()
+	many.ClientsPerRegion = 500
+	often.ClientsPerRegion, often.PublishesPerMinute = 100, 600
+	for want, c := range map[string]struct {
+		real time.Duration
+		s    *Scenario
+	}{
+		"--real -1s":                            {-time.Second, &few},
+		"--real 2h0m0":                          {2 * time.Hour, &few},
+		"--real with 12 edges and 6000 clients": {time.Minute, &many},
+		"million deliveries":                    {time.Hour, &often},
+	} {
+		if err := (&Command{Real: c.real}).checkReal(c.s); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
 		}
+	}
+	if err := (&Command{Real: time.Hour}).checkReal(&few); err != nil {
+		t.Error(err)
 	}
 }

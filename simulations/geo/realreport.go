@@ -17,13 +17,28 @@ milliseconds, to the moment in which a client has it.`
 const realCannot = `Say how fast a machine is that has nothing else to do: a core, all edges, all clients and the router share this one's CPUs, and what that costs is part of the real times. Nothing is
 subtracted. Nor does the router have bandwidth or queues.`
 
-// cross is --real.
-func (c *Command) cross(ctx context.Context, stdio *config.IO, s *Scenario, a *atlas) error {
+// checkReal says what --real is too large for.
+func (c *Command) checkReal(s *Scenario) error {
 	switch {
 	case c.Real < 0 || c.Real > mostReal:
 		return config.Usagef("--real %v: want more than 0, at most %v", c.Real, mostReal)
 	case len(s.Regions) > mostRealEdges:
 		return config.Usagef("--real with %d regions: want at most %d, each has an edge's process", len(s.Regions), mostRealEdges)
+	}
+	edges, clients := len(s.Regions), len(s.Regions)*s.ClientsPerRegion
+	if edges+clients > mostRealHosts {
+		return config.Usagef("--real with %d edges and %d clients: want at most %d in all", edges, clients, mostRealHosts)
+	}
+	if n := 2 * s.published(c.Real) * float64(edges+clients); n > maxDeliveries {
+		return config.Usagef("--real %v: %.0f million deliveries in both worlds, want at most %d million", c.Real, n/1e6, maxDeliveries/1_000_000)
+	}
+	return nil
+}
+
+// cross is --real.
+func (c *Command) cross(ctx context.Context, stdio *config.IO, s *Scenario, a *atlas) error {
+	if err := c.checkReal(s); err != nil {
+		return err
 	}
 	s.For = c.Real
 	both, err := cross(ctx, s, a, c.Seed, stdio.Stderr)
@@ -65,6 +80,11 @@ type measured struct {
 
 // report is all but how it was made.
 func (c *crossing) report() (*report.Report, error) {
+	for _, o := range []*Outcome{c.virtual, c.real} {
+		if o.Published == 0 {
+			return nil, o.nothing()
+		}
+	}
 	names := c.plan.atlas.names
 	r := &report.Report{
 		Name: "geo", Title: fmt.Sprintf("The same %d regions, simulated and real", len(names)),

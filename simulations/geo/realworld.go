@@ -12,10 +12,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"selvedge/internal/identity"
+	"selvedge/simulations/child"
 	"selvedge/simulations/fleet"
 	"selvedge/simulations/netsim"
 	"selvedge/simulations/router"
@@ -59,8 +59,7 @@ func startReal(ctx context.Context, p *plan) (w *realWorld, err error) {
 	if w.binary, err = os.Executable(); err != nil {
 		return w, err
 	}
-	sweep()
-	if w.dir, err = os.MkdirTemp("", fmt.Sprintf("%s%d-", dirPrefix, w.self)); err != nil {
+	if w.dir, err = child.Folder("geo-real"); err != nil {
 		return w, err
 	}
 	if err := w.route(); err != nil {
@@ -217,22 +216,4 @@ func (w *realWorld) stop(failed error) (counts router.Counts, err error) {
 		errs = append(errs, os.RemoveAll(w.dir))
 	}
 	return counts, errors.Join(errs...)
-}
-
-// dirPrefix begins the folder of a run; the number of its process follows.
-const dirPrefix = "selvedge-geo-real-"
-
-// sweep removes the folders of runs that were killed. Of processes and namespaces nothing
-// is left of them: the kernel has ended those.
-func sweep() {
-	all, err := filepath.Glob(filepath.Join(os.TempDir(), dirPrefix+"*"))
-	if err != nil {
-		return // the pattern is right
-	}
-	for _, dir := range all {
-		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), dirPrefix), "-")
-		if _, err := os.Stat(filepath.Join("/proc", pid)); pid != "" && errors.Is(err, os.ErrNotExist) {
-			_ = os.RemoveAll(dir) // the next start tries again
-		}
-	}
 }

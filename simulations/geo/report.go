@@ -20,6 +20,11 @@ const sources = `Round trips between regions, P50 and P95: © Microsoft, “Azur
 
 // newReport is all but how it was made.
 func newReport(s *Scenario, a *atlas, all results) (*report.Report, error) {
+	for _, name := range order {
+		if all[name].Published == 0 {
+			return nil, all[name].nothing()
+		}
+	}
 	r := &report.Report{
 		Name: "geo", Title: "How far a message travels: a core in " + a.names[a.core] + fmt.Sprintf(", edges in %d regions", len(a.names)),
 		Build: config.ReadBuild(), Machine: report.ThisMachine(), Made: time.Now(),
@@ -37,6 +42,11 @@ func newReport(s *Scenario, a *atlas, all results) (*report.Report, error) {
 	}
 	r.Host, r.HostSections = hostTime(all)
 	return r, nil
+}
+
+// nothing says why there is no report of a world in which nobody published.
+func (o *Outcome) nothing() error {
+	return fmt.Errorf("%s: nothing was published in %v: there is nothing to report; publish for longer, or more often", o.World, o.plan.last)
 }
 
 // keys are the figures to begin with.
@@ -66,9 +76,13 @@ func perPublish(o *Outcome) float64 { return float64(o.OceanFrames) / float64(ma
 
 // kib is bytes per message in KiB, without what the same time costs when nobody
 // publishes.
-func kib(o *Outcome, of func(Oceans) int64) float64 {
-	silence := float64(of(o.Quiet)) * o.Took.Seconds() / o.plan.idle.Seconds()
-	return max(0, (float64(of(o.Oceans))-silence)/float64(max(1, o.Published))/1024)
+func kib(o *Outcome, of func(Oceans) int64) float64 { return o.perPublish(of(o.Oceans), of(o.Quiet)) }
+
+// perPublish is bytes while publishing in KiB per message, without what they are in the same
+// time when nobody publishes.
+func (o *Outcome) perPublish(bytes, quiet int64) float64 {
+	silence := float64(quiet) * o.Took.Seconds() / o.plan.idle.Seconds()
+	return max(0, (float64(bytes)-silence)/float64(max(1, o.Published))/1024)
 }
 
 func links(o Oceans) int64   { return o.Links }

@@ -130,11 +130,17 @@ const (
 	maxMessageBytes   = 8 << 10
 	maxPublishes      = 600 // per minute and region
 	maxFor            = 2 * time.Hour
+	minDay            = 10 * time.Minute // some points of its line
 	maxDay            = 48 * time.Hour
 	maxDayPublishes   = 3600 // per hour and region
 	maxProbe          = 10 * time.Second
 	maxLoss           = 0.1
 	maxJitterMultiple = 10
+	// minRate is the least of both rates: gaps of it are times that fit a time.Duration.
+	minRate = 0.01
+	// maxDeliveries is of all worlds together, to clients and edges: the times of all
+	// are kept until the report, some 50 bytes for each.
+	maxDeliveries = 50_000_000
 )
 
 // Check implements scenario.Scenario.
@@ -157,19 +163,38 @@ func (s *Scenario) Check() error {
 		bounded("clients_per_region", positive(s.ClientsPerRegion, maxClients), "1 to %d", maxClients),
 		bounded("rooms", positive(s.Rooms, maxRooms), "1 to %d", maxRooms),
 		bounded("message_bytes", s.MessageBytes >= 0 && s.MessageBytes <= maxMessageBytes, "0 to %d", maxMessageBytes),
-		bounded("publishes_per_minute", s.PublishesPerMinute > 0 && s.PublishesPerMinute <= maxPublishes, "more than 0, at most %d", maxPublishes),
+		bounded("publishes_per_minute", s.PublishesPerMinute >= minRate && s.PublishesPerMinute <= maxPublishes, "%v to %d", minRate, maxPublishes),
 		bounded("for", within(s.For, maxFor), "more than 0, at most %v", maxFor),
 		bounded("network.jitter, network.rough_jitter", times(s.Network.Jitter) && times(s.Network.RoughJitter), "0 to %d", maxJitterMultiple),
 		bounded("network.loss, network.rough_loss", part(s.Network.Loss) && part(s.Network.RoughLoss), "0 to %v", maxLoss),
 		s.checkAccess(), s.checkTrouble(),
 		bounded("day.from", s.Day.From >= 0 && s.Day.From < 24, "an hour, 0 to 24"),
-		bounded("day.for", within(s.Day.For, maxDay), "more than 0, at most %v", maxDay),
+		bounded("day.for", s.Day.For >= minDay && s.Day.For <= maxDay, "%v to %v", minDay, maxDay),
 		bounded("day.lapse", s.Day.Lapse >= 1 && s.Day.Lapse <= 100, "1 to 100"),
 		bounded("day.spike", s.Day.Spike >= 0 && s.Day.Spike <= 10, "0 to 10"),
-		bounded("day.publishes_per_hour", s.Day.PublishesPerHour > 0 && s.Day.PublishesPerHour <= maxDayPublishes, "more than 0, at most %d", maxDayPublishes),
+		bounded("day.publishes_per_hour", s.Day.PublishesPerHour >= minRate && s.Day.PublishesPerHour <= maxDayPublishes, "%v to %d", minRate, maxDayPublishes),
 		bounded("day.gossip_probe", s.Day.GossipProbe == 0 || s.Day.GossipProbe >= time.Second && s.Day.GossipProbe <= maxProbe, "0, or 1s to %v", maxProbe),
 		bounded("day.clients_per_region", positive(s.Day.ClientsPerRegion, maxClients), "1 to %d", maxClients),
+		s.checkDeliveries(),
 	)
+}
+
+// published is about how many messages all regions publish in a time.
+func (s *Scenario) published(in time.Duration) float64 {
+	return float64(len(s.Regions)) * s.PublishesPerMinute * in.Minutes()
+}
+
+// checkDeliveries adds up what the worlds of a run deliver, on the mean. A day that is a
+// busy hour has some times as much.
+func (s *Scenario) checkDeliveries() error {
+	n, clients := len(s.Regions), len(s.Regions)*s.ClientsPerRegion
+	const steady = 6 // worlds of For: with an edge in each region, one in all, and two with several
+	sum := s.published(s.For)*float64(steady*clients+3*n+1+2*n*s.EdgesPerRegion) + s.published(s.Trouble.For)*float64(clients+n) +
+		float64(n)*s.Day.PublishesPerHour*s.Day.For.Hours()*float64(n*s.Day.ClientsPerRegion+n)
+	if sum > maxDeliveries {
+		return fmt.Errorf("%.0f million deliveries in all worlds: want at most %d million; take fewer regions, clients or publishes, or less time", sum/1e6, maxDeliveries/1_000_000)
+	}
+	return nil
 }
 
 func (s *Scenario) checkRegions() error {
@@ -216,6 +241,8 @@ func (s *Scenario) checkTrouble() error {
 	}
 	ok := func(at, length time.Duration) bool { return at >= 0 && length > 0 && at+length <= t.For }
 	switch {
+	case len(t.Reroute) == 0:
+		return errors.New("trouble.reroute: want a region or more; a detour of 0s is none")
 	case t.Outage == s.Core:
 		return fmt.Errorf("trouble.outage: %s is the core's region, whose edges can't be told from the core here", t.Outage)
 	case t.For <= 0 || t.For > maxFor:

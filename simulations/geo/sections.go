@@ -44,7 +44,7 @@ func wherever(a *atlas, all results) (report.Section, error) {
 	s.Figures = append(s.Figures, fig)
 
 	p, err = report.Heat("client in", "publisher in", a.names, o.Matrix)
-	fig, err = picture("From any region to any other, in ms", "Medians from the publisher's send to clients: always by the core, so two neighbours far from it wait for the way there and back.", p, err)
+	fig, err = picture("From any region to any other, in ms", "Medians from the publisher's send to clients: always by the core, so two neighbours far from it wait for the way there and back. A dash: nobody published there.", p, err)
 	if err != nil {
 		return s, err
 	}
@@ -52,7 +52,7 @@ func wherever(a *atlas, all results) (report.Section, error) {
 
 	sourced := report.Table{
 		Caption: "From the core's log to the edge, in ms (sourced)",
-		Head:    []string{"region", "half the table's round trip", "p50", "p95", "p99", "p99.9", "from the publisher's send: p50", "p99"},
+		Head:    []string{"region", "half the table's round trip", "p50", "p95", "p99", "p99.9", "from the publisher's send: p50", "p95", "p99", "p99.9"},
 	}
 	assumed := report.Table{
 		Caption: "To clients, in ms (with assumed last miles)",
@@ -60,14 +60,30 @@ func wherever(a *atlas, all results) (report.Section, error) {
 	}
 	for _, r := range o.Regions {
 		row := append([]string{r.Name, num(r.HalfRTT)}, quantileCells(r.CoreToEdge)...)
-		sourced.Rows = append(sourced.Rows, append(row, num(r.SendToEdge.P50), num(r.SendToEdge.P99)))
+		sourced.Rows = append(sourced.Rows, append(row, quantileCells(r.SendToEdge)...))
 		row = append([]string{r.Name}, quantileCells(r.EdgeToClient)...)
 		row = append(row, quantileCells(r.CoreToClient)...)
 		assumed.Rows = append(assumed.Rows, append(row, quantileCells(r.SendToClient)...))
 	}
-	s.Tables = []report.Table{sourced, assumed}
+	s.Tables = []report.Table{sourced, assumed, ocean(o)}
 	s.Text = append(s.Text, fmt.Sprintf("At edges, p99.9 rests on %d messages per region: one or two of them. At clients it rests on %d.", o.Published, o.Regions[0].CoreToClient.N))
 	return s, nil
+}
+
+// ocean is what links carry to each region.
+func ocean(o *Outcome) report.Table {
+	t := report.Table{
+		Caption: "On links between the core and each other region; frames to its edge, bytes both ways with headers and acknowledgements, those of a silent time apart",
+		Head:    []string{"region", "frames per publish", "KiB per publish", "when nobody publishes, KiB/s"},
+	}
+	for i, r := range o.Regions {
+		if i != o.plan.atlas.core {
+			t.Rows = append(t.Rows, []string{
+				r.Name, num(float64(r.OceanFrames) / float64(max(1, o.Published))), num(o.perPublish(r.OceanBytes, r.QuietBytes)), num(float64(r.QuietBytes) / o.plan.idle.Seconds() / 1024),
+			})
+		}
+	}
+	return t
 }
 
 // nearOrFar is a near edge against everyone to the core's region.
@@ -99,10 +115,10 @@ func nearOrFar(a *atlas, all results) (report.Section, error) {
 	s.Figures = append(s.Figures, fig)
 	t := report.Table{
 		Caption: "Core to client in ms, and what oceans carry; bytes without those of a silent time",
-		Head:    []string{"world", "p50", "p95", "p99", "p99.9", "welcome p50", "welcome p99", "frames between regions per publish", "KiB per publish, links", "KiB per publish, clients"},
+		Head:    []string{"world", "p50", "p95", "p99", "p99.9", "welcome p50", "slowest", "frames between regions per publish", "KiB per publish, links", "KiB per publish, clients"},
 	}
 	for _, o := range []*Outcome{near, far} {
-		t.Rows = append(t.Rows, append(append([]string{o.World}, quantileCells(o.CoreToAll)...), num(o.Welcome.P50), num(o.Welcome.P99),
+		t.Rows = append(t.Rows, append(append([]string{o.World}, quantileCells(o.CoreToAll)...), num(o.Welcome.P50), num(o.Welcome.Max),
 			num(crossed(o)), num(kib(o, links)), num(kib(o, sockets))))
 	}
 	s.Tables = []report.Table{t}

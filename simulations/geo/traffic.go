@@ -1,6 +1,7 @@
 package geo
 
 import (
+	"slices"
 	"sync"
 
 	"selvedge/simulations/netsim"
@@ -12,8 +13,13 @@ import (
 type traffic struct {
 	spots places
 
-	mu     sync.Mutex
-	oceans Oceans // guarded by mu
+	mu       sync.Mutex
+	oceans   Oceans  // guarded by mu
+	regional []int64 // guarded by mu; on links, by region: between it and others
+}
+
+func newTraffic(spots places, regions int) *traffic {
+	return &traffic{spots: spots, regional: make([]int64, regions)}
 }
 
 // Oceans are bytes between regions, by what they are for.
@@ -39,6 +45,8 @@ func (t *traffic) watch(p netsim.Packet) {
 	switch {
 	case p.Proto == "udp" && (p.From.Port() == world.LinkPort || p.To.Port() == world.LinkPort):
 		t.oceans.Links += int64(p.Size)
+		t.regional[a.region] += int64(p.Size)
+		t.regional[b.region] += int64(p.Size)
 	case a.access != nil || b.access != nil:
 		t.oceans.Sockets += int64(p.Size)
 	default:
@@ -51,8 +59,22 @@ func hostOf(ip [4]byte) netsim.Host {
 	return netsim.Host(ip[1])<<16 | netsim.Host(ip[2])<<8 | netsim.Host(ip[3])
 }
 
-func (t *traffic) so() Oceans {
+// carried is what went between regions so far.
+type carried struct {
+	oceans   Oceans
+	regional []int64 // on links, by region
+}
+
+func (t *traffic) so() carried {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.oceans
+	return carried{t.oceans, slices.Clone(t.regional)}
+}
+
+func (c carried) minus(before carried) carried {
+	for i, n := range before.regional {
+		c.regional[i] -= n
+	}
+	c.oceans = c.oceans.minus(before.oceans)
+	return c
 }

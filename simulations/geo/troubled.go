@@ -120,6 +120,9 @@ func latencyLine(o *Outcome, regions []int) (report.Figure, error) {
 	bottom, top := 0.01, 0.5
 	for i, r := range regions {
 		for _, s := range o.line(r, step) {
+			if s.took.N == 0 { // nobody got it: there is no such time, and a logarithmic axis has no zero
+				continue
+			}
 			lines[i] = append(lines[i], report.Point{X: s.at.Minutes(), Y: s.took.Max / 1000})
 			top = max(top, s.took.Max/1000)
 			if s.took.Max/1000 < bottom {

@@ -27,12 +27,16 @@ func working(a *atlas, all results) (report.Section, error) {
 	sent := report.NewPlot("hour of the day, UTC", "publishes per "+minutes(per), 260)
 	took := report.NewPlot("hour of the day, UTC", "core to client, ms", 240)
 	var counts, p50, p99 []report.Point
+	var most float64 // of p99
 	for _, part := range o.line(-1, time.Duration(float64(per)/d.Lapse)) {
 		x := d.hour(part.at)
 		counts = append(counts, report.Point{X: x, Y: float64(part.count)})
+		if part.took.N == 0 {
+			continue
+		}
+		most = max(most, part.took.P99)
 		p50, p99 = append(p50, report.Point{X: x, Y: part.took.P50}), append(p99, report.Point{X: x, Y: part.took.P99})
 	}
-	most := slices.MaxFunc(p99, func(a, b report.Point) int { return int(math.Copysign(1, a.Y-b.Y)) }).Y
 	for _, p := range []*report.Plot{sent, took} {
 		p.X.Min, p.X.Max, p.Y.Min = d.From, d.From+d.For.Hours(), 0
 		p.X.Tick.Marker = report.Every{Step: hours(d.For), Label: func(v float64) string {
