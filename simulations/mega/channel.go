@@ -124,9 +124,12 @@ func (m *megaRun) startOurs(ctx context.Context) error {
 	var groups []string
 	for i, e := range m.fleet.Edges {
 		groups = append(groups, ourGroup(i))
-		g := load.Group{Name: ourGroup(i), URLs: []string{socketURL(e)}, User: userPrefix, First: i * m.SocketsPerEdge, Sockets: m.SocketsPerEdge, InFlight: m.InFlight}
+		g := load.Group{Name: ourGroup(i), URLs: []string{socketURL(e)}, User: userPrefix, First: i * m.SocketsPerEdge, Sockets: m.SocketsPerEdge, InFlight: m.InFlight, Retries: retries}
 		if err := m.arrive(ctx, g); err != nil {
 			return err
+		}
+		if n := i + 1; n%10 == 0 || n == len(m.fleet.Edges) {
+			m.progress("  %d of %d edges have their sockets", n, len(m.fleet.Edges))
 		}
 	}
 	m.res.Connect = time.Since(start).Seconds()

@@ -42,7 +42,7 @@ type Rooms struct {
 // Default is the scenario of a full run.
 func Default() Scenario {
 	return Scenario{
-		Mega:  Channel{Edges: 100, Regions: 25, SocketsPerEdge: 1000, InFlight: 32, MessageBytes: 1024, Publishes: 9, Gateways: 20, Idle: 5},
+		Mega:  Channel{Edges: 100, Regions: 25, SocketsPerEdge: 1000, InFlight: 8, MessageBytes: 1024, Publishes: 9, Gateways: 20, Idle: 5},
 		Rooms: Rooms{Members: 100_000, Sockets: 10_000, Edges: 3, MessageBytes: 1024, Publishes: 9, AtOnce: 16, Batch: 500, Most: 60},
 	}
 }
