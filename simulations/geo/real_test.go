@@ -1,8 +1,6 @@
 package geo
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
