@@ -25,9 +25,9 @@ const (
 	// ping is how often sockets are pinged: a hundred thousand each 25 s are 4,000 a
 	// second, two fifths of a CPU that is not the channel's.
 	ping = "5m"
-	// probe is how often nodes look after each other: a hundred of them do so on one
+	// lookAfter is how often nodes look after each other: a hundred of them do so on one
 	// machine here.
-	probe = "5s"
+	lookAfter = "5s"
 	// retries is how often a socket that is not welcome tries again, as SDKs do.
 	retries = 10
 )
@@ -65,7 +65,7 @@ func (r *rig) startFleet(ctx context.Context, edges, regions, perEdge, publisher
 		return err
 	}
 	known := region.All()
-	flags := []string{"--accept-rate", "0", "--ping", ping, "--gossip-probe-interval", probe, "--max-sockets", strconv.Itoa(perEdge + spareSockets)}
+	flags := []string{"--accept-rate", "0", "--ping", ping, "--gossip-probe-interval", lookAfter, "--max-sockets", strconv.Itoa(perEdge + spareSockets)}
 	for i := range edges {
 		if _, err := r.fleet.StartEdge(ctx, known[i%min(regions, len(known))].Name, flags...); err != nil {
 			return err
