@@ -12,7 +12,7 @@ import (
 func (c *Costs) calibrate(files []string) error {
 	byTier := map[string][]fanoutRow{}
 	var crowd []*crowdRow
-	var last [2]*run // of fanout, of million
+	var fanout, million *run // the last, and that of the most sockets
 	payload := 0
 	c.Fitted = nil
 	for _, file := range files {
@@ -35,13 +35,16 @@ func (c *Costs) calibrate(files []string) error {
 					sizes = append(sizes, row.N)
 				}
 			}
-			last[0], payload = r, size
+			fanout, payload = r, size
 		} else {
 			row, err := r.million(func(n int) bool { return n <= maxSockets })
 			if err != nil {
 				return fmt.Errorf("%s: %w", file, err)
 			}
-			crowd, sizes, last[1] = append(crowd, row), []int{row.Sockets}, r
+			if most := largestOf(crowd); most == nil || row.Sockets > most.Sockets {
+				million = r
+			}
+			crowd, sizes = append(crowd, row), []int{row.Sockets}
 		}
 		slices.Sort(sizes)
 		c.Fitted = append(c.Fitted, fittedTo(r, slices.Compact(sizes)))
@@ -61,13 +64,13 @@ func (c *Costs) calibrate(files []string) error {
 			return fmt.Errorf("sockets: %w", err)
 		}
 	}
-	c.follow(last[0], last[1], largestOf(crowd))
+	c.follow(fanout, million, largestOf(crowd))
 	return c.check()
 }
 
 func fittedTo(r *run, sizes []int) Fitted {
 	return Fitted{
-		Simulation: r.Name, Command: r.Command, Seed: r.Seed, Commit: r.Build.Commit,
+		Simulation: r.Name, Command: r.Command, Seed: r.Seed, Commit: r.commit(),
 		Made: r.Made, Machine: r.Machine.String(), CPUs: r.Machine.CPUs, Quick: r.Quick, Sizes: sizes,
 	}
 }
@@ -116,7 +119,7 @@ func largestOf(rows []*crowdRow) (most *crowdRow) {
 func (c *Costs) follow(fanout, million *run, crowd *crowdRow) {
 	set := func(cost *Cost, r *run, value float64, how string) {
 		cost.Value = value
-		cost.Source = fmt.Sprintf("fitted: %s; %s, seed %d, commit %s, %s", how, r.Command, r.Seed, r.Build.Commit, r.Made.UTC().Format("2006-01-02"))
+		cost.Source = fmt.Sprintf("fitted: %s; %s, seed %d, commit %s, %s", how, r.Command, r.Seed, r.commit(), r.Made.UTC().Format("2006-01-02"))
 	}
 	tier := func(name string, then func(t Tier)) {
 		if t, ok := c.Tiers[name]; ok {

@@ -75,10 +75,16 @@ func (c *Costs) predictFanout(r *run) ([]verdict, error) {
 			out = append(out, verdict{What: name + "last receipt, p50", Unit: "ms", Measured: row.Last.P50, Predicted: last, Judged: judged})
 		}
 		out = append(out,
-			verdict{What: name + "CPU of the centre per publish", Unit: "us", Measured: row.Centre, Predicted: t.Centre.at(row.N), Judged: judged},
+			verdict{What: name + "CPU of the centre per publish", Unit: "us", Measured: row.Centre, Predicted: t.Centre.at(row.N), Judged: judged && t.central(row.N)},
 			verdict{What: name + "bytes out of the centre per publish", Unit: "B", Measured: row.Bytes, Predicted: t.Bytes.at(row.N)})
 	}
 	return out, nil
+}
+
+// central reports whether the centre does a good part of the work: where relays and edges
+// do, what it takes is less than what a silent second of it differs from another.
+func (t *Tier) central(n int) bool {
+	return t.Centre.at(n) >= 0.1*(t.Centre.at(n)+t.Relays.at(n)+t.Clients.at(n))
 }
 
 func (c *Costs) predictMillion(r *run) ([]verdict, error) {

@@ -329,9 +329,9 @@ func TestWrongCostsAreRefused(t *testing.T) {
 	good := string(frozen)
 	for name, k := range map[string][2]string{
 		"another unit": {"unit: us per publish", "unit: ms per publish"},
-		"negative":     {"value: 46\n", "value: -46\n"},
-		"no number":    {"value: 46\n", "value: .nan\n"},
-		"endless":      {"value: 46\n", "value: .inf\n"},
+		"negative":     {"value: 46.0\n", "value: -46.0\n"},
+		"no number":    {"value: 46.0\n", "value: .nan\n"},
+		"endless":      {"value: 46.0\n", "value: .inf\n"},
 		"unknown":      {"  core_link_cpu:", "  core_lnk_cpu:"},
 		"no source":    {"source: \"docs/performance.md, An edge beside", "other: \"docs/performance.md, An edge beside"},
 	} {

@@ -35,6 +35,14 @@ type run struct {
 	Host    json.RawMessage `json:"host_time"`
 }
 
+// commit is what the run was built of: a build that names its version by it has no other.
+func (r *run) commit() string {
+	if r.Build.Commit == "" || r.Build.Commit == "unknown" {
+		return r.Build.Version
+	}
+	return r.Build.Commit
+}
+
 // Names of simulations whose reports are read.
 const (
 	fanoutName  = "fanout"
