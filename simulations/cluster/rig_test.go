@@ -18,6 +18,7 @@ import (
 	"selvedge/internal/config"
 	"selvedge/internal/identity"
 	"selvedge/internal/node"
+	"selvedge/simulations/fleet"
 	"selvedge/topology/region"
 )
 
@@ -35,23 +36,9 @@ type rig struct {
 // freeAddrs are loopback addresses that nobody uses, for TCP and UDP.
 func freeAddrs(t *testing.T, n int) []string {
 	t.Helper()
-	out := make([]string, n)
-	for i := range out {
-		for {
-			tcp, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			udp, err := net.ListenPacket("udp", tcp.Addr().String())
-			if err != nil {
-				_ = tcp.Close()
-				continue
-			}
-			out[i] = tcp.Addr().String()
-			defer tcp.Close()
-			defer udp.Close()
-			break
-		}
+	out, err := fleet.FreeAddrs(n)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return out
 }
