@@ -29,7 +29,7 @@ func (m *MegaResult) Sections() ([]report.Section, error) {
 				"not %d: one to each edge that takes this log for its region. The floor is %d processes that do nothing but write the same bytes to as many sockets of the same clients, all at once; ours and the floor take turns.",
 				m.Members, figure(m.Join), m.SocketsPerEdge, m.Edges, m.Regions, short(m.CoreFrames), m.Members, m.Edges),
 			m.verdict(),
-			fmt.Sprintf("All of it shares %d CPUs, the clients included. At rest, with nothing published, the %d edges take %s %% of one CPU for gossip, links and watermarks, and the core %s %%; "+
+			fmt.Sprintf("All of it shares %d CPUs, the clients included. So edges ping their sockets each "+ping+" here, and look after each other each "+lookAfter+". At rest, with nothing published, the %d edges take %s %% of one CPU for gossip, links and watermarks, and the core %s %%; "+
 				"that is there while the floor writes, too. Against the floor before there was a fleet, %s ms, ours takes %s times as long.",
 				cpus(), m.Edges, figure(m.Idle.Edges), figure(m.Idle.Core), figure(m.FloorAlone.Median), figure(m.RatioAlone)),
 			m.extrapolation(),
