@@ -138,8 +138,7 @@ const (
 	hellosAQuestion = 48
 )
 
-// mayAsk is how often the core may be asked: once per channel and edge, however many
-// clients come. Of clients so slow that they are no storm, each is asked for.
+// mayAsk is how often the core may be asked: Bound, in a storm. Of clients so slow that they are no storm, each is asked for.
 func (out *Kill) mayAsk() int {
 	most := max(out.Bound, eagerQuestions*out.siblings)
 	if out.Rate <= float64(slowRate*out.siblings) {
